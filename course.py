@@ -1,0 +1,134 @@
+"""Set the course up and start it.
+
+python3 course.py                 open the course in JupyterLab, in your browser
+python3 course.py lab [options]   the same; the options go to JupyterLab, such as --no-browser
+python3 course.py test [options]  run every test; the options go to pytest, such as -x
+
+On Windows, type "py" for "python3". The first start makes the folder .venv beside this file and
+installs the course's packages there, which takes about a minute; later starts take seconds.
+To begin afresh, delete .venv.
+"""
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import venv
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def check_python(version: "tuple[int, ...]" = sys.version_info[:2]) -> None:
+    """End with one sentence on a Python that is too old (it can still read this file)."""
+    if version < (3, 11):
+        sys.exit("Python 3.11 or newer is needed; this is Python {}.{}.".format(*version))
+
+
+check_python()
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = VENV / "course-stamp.txt"
+PINS = {"lab": ROOT / "requirements.txt", "test": ROOT / "requirements-test.txt"}
+LAB = ["jupyterlab", f"--ServerApp.root_dir={ROOT}", "--ServerApp.ip=127.0.0.1"]
+LAB += ["--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
+LAB += ["--LanguageServerManager.autodetect=False"]  # a line of warnings about what isn't needed
+LAB += ["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)
+WITHOUT_NEWS = ["jupyterlab.labextensions", "disable", "--level=sys_prefix"]
+WITHOUT_NEWS += ["@jupyterlab/apputils-extension:announcements"]
+WITHOUT_NEWS += ["@jupyterlab/extensionmanager-extension"]
+
+
+def stamp(kind: str) -> str:
+    """Return what a finished environment says: its kind, and a hash of all that it came from."""
+    sources = [path.read_text("utf-8") for path in (ROOT / "pyproject.toml", *PINS.values())]
+    origin = "\0".join([sys.version, sys.base_prefix, str(ROOT), *sources])
+    return f"{kind} {hashlib.sha256(origin.encode()).hexdigest()}"
+
+
+def ready(kind: str) -> bool:
+    """Tell whether the environment is whole and current; one made for tests serves the lab too."""
+    there = STAMP.is_file() and PYTHON.is_file()
+    return there and STAMP.read_text("utf-8") in (stamp(kind), stamp("test"))
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Hold other starts off while this one installs; the lock ends with its process."""
+    with (ROOT / ".venv.lock").open("a") as file:
+        if sys.platform == "win32":
+            import msvcrt
+
+            while True:
+                with contextlib.suppress(OSError):  # raised after ten seconds in vain
+                    msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+                    break
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def install(*what: str) -> None:
+    """Let pip install into the environment: a dot a package, or pip's last lines if it fails."""
+    command = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--no-input", *what]
+    last: deque[str] = deque(maxlen=5)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as pip:
+        for line in pip.stdout or ():
+            last.append(line.decode(errors="replace"))
+            print("." * line.startswith(b"Collecting"), end="", flush=True)
+    if pip.returncode:
+        print("\n\n" + "".join(last), file=sys.stderr)
+        sys.exit("The packages could not be installed: check your network, then start again.")
+
+
+def set_up(kind: str) -> None:
+    """Make the environment, or add the test tools to the lab's; its stamp comes last."""
+    if not importlib.util.find_spec("ensurepip"):
+        sys.exit("\nThis Python has no venv; on Debian or Ubuntu: sudo apt install python3-venv")
+    whole = ready("lab")
+    STAMP.unlink(missing_ok=True)
+    if not whole:
+        venv.create(VENV, clear=True, symlinks=os.name != "nt", with_pip=True)
+    install("-r", str(PINS[kind]))
+    install("--no-build-isolation", "--editable", str(ROOT))
+    subprocess.run([str(PYTHON), "-m", *WITHOUT_NEWS], check=True, capture_output=True)
+    STAMP.write_text(stamp(kind), "utf-8")
+
+
+def main(words: list[str]) -> int:
+    """Set up what is missing, then become JupyterLab or pytest."""
+    kind, *options = ["lab", *words] if not words or words[0].startswith("-") else words
+    if kind not in PINS or options[:1] in (["-h"], ["--help"]):
+        print(__doc__)
+        return kind not in PINS
+    for name in ("PYTHONHOME", "PYTHONPATH", "PIP_PREFIX", "PIP_TARGET"):
+        os.environ.pop(name, None)  # they would send packages elsewhere, or bring foreign ones
+    os.environ["PIP_USER"] = "0"
+    try:
+        if not ready(kind):
+            print("Setting up, once: about a minute ", end="", flush=True)
+            with alone():
+                if not ready(kind):  # another start may have done it meanwhile
+                    set_up(kind)
+            print(" done.", flush=True)
+    except KeyboardInterrupt:
+        sys.exit("\nStopped; the next start sets up again from the beginning.")
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:
+        sys.exit(f"\nThis folder takes no environment ({error}): copy the course to one that does.")
+    os.chdir(ROOT)
+    command = [str(PYTHON), "-m", *(LAB if kind == "lab" else ["pytest"]), *options]
+    if os.name != "nt":
+        os.execv(command[0], command)
+    child = subprocess.Popen(command)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the child's to answer
+    return child.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,325 @@
+"""The places where Python starts something, watched while an observation lasts.
+
+Six functions are replaced, and put back when the last observation has ended: `Thread.start`, the
+executors' `submit`, `create_task` of asyncio's loops, `Process.start`, and what `Popen` begins with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import functools
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextvars import ContextVar
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from course_lib.activity import Activity, Lane, begin, current
+from course_lib.record import Stepwise, clock
+
+__all__ = ["children_cpu", "cpu_since", "install", "remove"]
+
+_lock = threading.Lock()
+_depth = 0
+_replaced: list[tuple[type, str, Any]] = []
+_journal: Journal | None = None
+_followers: list[tuple[threading.Thread, int]] = []
+
+
+def install() -> None:
+    """Watch: called when an observation begins."""
+    global _depth, _journal
+    with _lock:
+        _depth += 1
+        if _depth > 1:
+            return
+        _journal = Journal()
+        _replace(threading.Thread, "start", _thread_start)
+        _replace(concurrent.futures.ThreadPoolExecutor, "submit", _thread_submit)
+        _replace(concurrent.futures.ProcessPoolExecutor, "submit", _process_submit)
+        with contextlib.suppress(ImportError):
+            from loky.process_executor import ProcessPoolExecutor
+
+            _replace(ProcessPoolExecutor, "submit", _process_submit)
+        _replace(asyncio.BaseEventLoop, "create_task", _create_task)
+        _replace(BaseProcess, "start", _process_start)
+        _replace(subprocess.Popen, "__init__", _popen)
+
+
+def remove() -> None:
+    """Put everything back, if no other observation goes on."""
+    global _depth, _journal
+    with _lock:
+        _catch_up()
+        if _journal is not None:
+            _journal.read()
+        _depth -= 1
+        if _depth:
+            return
+        while _replaced:
+            owner, name, original = _replaced.pop()
+            setattr(owner, name, original)
+        if _journal is not None:
+            _journal.close()
+            _journal = None
+
+
+def _replace(owner: type, name: str, by: Callable[..., Any]) -> None:
+    original = owner.__dict__[name]
+    _replaced.append((owner, name, original))
+
+    @functools.wraps(original)
+    def replacement(*args: Any, **kwargs: Any) -> Any:
+        if _inside.get() or current.get() is None:
+            return original(*args, **kwargs)
+        return by(original, *args, **kwargs)
+
+    setattr(owner, name, replacement)
+
+
+_inside: ContextVar[bool] = ContextVar("inside", default=False)
+
+
+@contextlib.contextmanager
+def _unwatched() -> Iterator[None]:
+    """While this lasts, what is started isn't watched: a pool's own threads and processes."""
+    token = _inside.set(True)
+    try:
+        yield
+    finally:
+        _inside.reset(token)
+
+
+def _name(function: Any) -> str:
+    """Return how a function is called: what somebody would look for in their own code."""
+    while isinstance(function, functools.partial):  # as `asyncio.to_thread` makes one
+        function = (
+            function.args[0] if function.args and callable(function.args[0]) else function.func
+        )
+    return str(getattr(function, "__name__", None) or type(function).__name__)
+
+
+# Threads and calls on executors --------------------------------------------------------------------
+
+
+def _thread_start(original: Callable[..., None], self: threading.Thread) -> None:
+    activity, run = begin(self.name), self.run
+    assert activity is not None
+
+    def recorded() -> None:
+        try:
+            with activity.running():
+                run()
+        finally:
+            del self.run
+
+    self.run = recorded  # type: ignore[method-assign]
+    try:
+        original(self)
+    except BaseException:
+        del self.run
+        raise
+
+
+def _thread_submit(
+    original: Callable[..., Any],
+    self: Any,
+    function: Callable[..., Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    interpreters = getattr(concurrent.futures, "InterpreterPoolExecutor", ())
+    if isinstance(self, interpreters):  # what it is given is pickled, and this here can't be
+        return original(self, function, *args, **kwargs)
+    activity = begin(_name(function))
+    assert activity is not None
+
+    def recorded() -> Any:
+        with activity.running():
+            return function(*args, **kwargs)
+
+    with _unwatched():
+        return original(self, recorded)
+
+
+# Coroutines ------------------------------------------------------------------------------------------
+
+
+class RecordedTask(Stepwise):
+    """The coroutine of an asyncio task: it begins its life by saying who it is."""
+
+    __slots__ = ("_activity",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], activity: Activity) -> None:
+        super().__init__(coroutine)
+        self._activity, activity.steps = activity, self
+        self._send = self._first
+
+    def _first(self, value: Any) -> Any:
+        self._send = self._coroutine.send
+        self._activity.place = threading.get_ident()
+        current.set(self._activity)  # in the asyncio task's own context
+        return self._send(value)
+
+
+def _create_task(original: Callable[..., Any], self: Any, coroutine: Any, **kwargs: Any) -> Any:
+    parent = current.get()
+    if not isinstance(coroutine, Coroutine) or (parent is not None and parent.declared):
+        return original(self, coroutine, **kwargs)
+    if getattr(coroutine, "__qualname__", "").startswith("BaseEventLoop."):  # its own tidying up
+        return original(self, coroutine, **kwargs)
+    activity = begin(str(kwargs.get("name") or getattr(coroutine, "__name__", "coroutine")))
+    assert activity is not None
+    return original(self, RecordedTask(coroutine, activity), **kwargs)
+
+
+# Processes -------------------------------------------------------------------------------------------
+
+
+class Journal:
+    """A file in which worker processes write down when they start and finish a call."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
+        self.path = str(Path(self.folder.name) / "calls")
+        self.calls: list[Activity] = []
+
+    def enter(self, activity: Activity) -> int:
+        """Return the number under which a call of this activity is written down."""
+        self.calls.append(activity)
+        return len(self.calls) - 1
+
+    def read(self) -> None:
+        """Take over what the workers have written."""
+        with contextlib.suppress(FileNotFoundError):
+            for line in Path(self.path).read_text().splitlines():
+                what, number, moment, pid, cpu = line.split()
+                activity = self.calls[int(number)]
+                activity.place = int(pid), "process"
+                if what == "start":
+                    activity.start = int(moment)
+                elif activity.finish is None:
+                    activity.finish, activity.cpu = int(moment), int(cpu) / 1e9
+                    if isinstance(activity, Lane):
+                        activity.report()
+
+    def close(self) -> None:
+        """Remove the file."""
+        self.folder.cleanup()
+
+
+def _process_submit(
+    original: Callable[..., Any],
+    self: Any,
+    function: Callable[..., Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    activity = begin(_name(function))
+    assert activity is not None and _journal is not None
+    call = _journal.path, _journal.enter(activity), function
+    with _unwatched():
+        return original(self, journaled, *call, *args, **kwargs)
+
+
+def journaled(
+    path: str, number: int, function: Callable[..., Any], *args: Any, **kwargs: Any
+) -> Any:
+    """Call a function in a worker process, and write down when."""
+    cpu = time.process_time_ns()
+    _write(path, "start", number, 0)
+    try:
+        return function(*args, **kwargs)
+    finally:
+        _write(path, "finish", number, time.process_time_ns() - cpu)
+
+
+def _write(path: str, what: str, number: int, cpu: int) -> None:
+    line = f"{what} {number} {clock()} {os.getpid()} {cpu}\n"
+    with contextlib.suppress(FileNotFoundError):  # nobody observes any more
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            os.write(file, line.encode())
+        finally:
+            os.close(file)
+
+
+def _process_start(original: Callable[..., None], self: BaseProcess) -> None:
+    activity = begin(self.name)
+    with _unwatched():
+        original(self)
+    _follow(activity, self.pid)
+
+
+def _popen(
+    original: Callable[..., None], self: subprocess.Popen[Any], *args: Any, **kwargs: Any
+) -> None:
+    command = args[0] if args else kwargs.get("args", "")
+    words = command if isinstance(command, list | tuple) else str(command).split()
+    activity = begin(Path(str(words[0])).name if words else "process")
+    with _unwatched():
+        original(self, *args, **kwargs)
+    _follow(activity, self.pid)
+
+
+def _follow(activity: Activity | None, pid: int | None) -> None:
+    """Wait, on a thread of our own, until a process has ended; whoever started it may reap it."""
+    if activity is None or pid is None:
+        return
+    activity.place, activity.start = (pid, "process"), clock()
+
+    def follow() -> None:
+        with contextlib.suppress(psutil.Error, ChildProcessError):
+            if hasattr(os, "waitid"):
+                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            else:
+                process = psutil.Process(pid)
+                while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+                    time.sleep(0.002)
+        activity.finish = clock()
+
+    thread = threading.Thread(target=follow, name=f"follows process {pid}", daemon=True)
+    _followers.append((thread, pid))
+    with _unwatched():
+        thread.start()
+
+
+def _catch_up() -> None:
+    """Wait for the followers of those that have ended: they may need a moment to see it."""
+    for thread, pid in _followers:
+        with contextlib.suppress(psutil.Error):
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                continue
+        thread.join(1.0)
+    _followers[:] = [(thread, pid) for thread, pid in _followers if thread.is_alive()]
+
+
+def children_cpu() -> dict[int, float]:
+    """Return the CPU seconds of the children so far: of the ended ones (0), and by process id."""
+    ended = os.times()
+    seconds = {0: ended.children_user + ended.children_system}
+    with contextlib.suppress(psutil.Error):
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                times = child.cpu_times()
+                seconds[child.pid] = times.user + times.system
+    return seconds
+
+
+def cpu_since(before: dict[int, float]) -> float:
+    """Return the CPU seconds of the children since `before`, ended ones and running ones."""
+    now = children_cpu()
+    ended = sum(cpu for pid, cpu in before.items() if pid and pid not in now)
+    running = sum(cpu - before.get(pid, 0.0) for pid, cpu in now.items() if pid)
+    return max(0.0, now[0] - before[0] - ended) + running

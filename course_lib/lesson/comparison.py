@@ -1,0 +1,126 @@
+"""Compare: predictions beside measurements, in one picture and one table."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from course_lib.lesson.calibration import came_true
+from course_lib.machine import machine
+from course_lib.pictures import Picture, quadrant
+from course_lib.trace import ROOMS, WALL, Trace, html_table
+
+if TYPE_CHECKING:
+    from course_lib.lesson.predict import Prediction
+
+__all__ = ["Comparison", "spot"]
+
+NONE = "no prediction"
+Measured = Trace | float | str | Sequence[str]
+
+
+class Comparison:
+    """Predictions beside measurements: one picture where there are runs, and a table."""
+
+    def __init__(self, pairs: Sequence[tuple[Prediction, Measured]]) -> None:
+        self.pairs = list(pairs)
+
+    def __add__(self, other: Comparison) -> Comparison:
+        """Show two comparisons as one."""
+        return Comparison([*self.pairs, *other.pairs])
+
+    @property
+    def runs(self) -> list[tuple[Prediction, Trace]]:
+        """The predictions about runs, and the runs."""
+        return [(guess, run) for guess, run in self.pairs if isinstance(run, Trace)]
+
+    def picture(self) -> Picture | None:
+        """Return the quadrant with all runs; None if there is no run."""
+        runs = {guess.name: run for guess, run in self.runs}
+        guesses: dict[str, tuple[float, float]] = {}
+        for guess, _ in self.runs:
+            if guess.kind == "point" and guess.answer is not None:
+                guesses[guess.name] = (guess.answer[0], guess.answer[1])
+            elif guess.answer in ROOMS.values():
+                guesses[guess.name] = spot(guess.answer)
+        return quadrant(runs, guesses) if runs else None
+
+    def table(self) -> str:
+        """Return the table: what was predicted, what was measured."""
+        head = ["experiment", "predicted", "measured"]
+        head += ["in flight", "cores busy"] * bool(self.runs)
+        return html_table("prediction and measurement", head, [row(*pair) for pair in self.pairs])
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        picture = self.picture()
+        bundle = picture._repr_mimebundle_() if picture else {"text/html": "", "text/plain": ""}
+        noise = "".join(
+            f"<p>{html.escape(guess.name)}: {html.escape(run.noise)}</p>"
+            for guess, run in self.runs
+            if run.noise
+        )
+        bundle["text/html"] += self.table() + noise + self._cannot_show()
+        return bundle
+
+    def _cannot_show(self) -> str:
+        """Say what this machine can't show, where that matters."""
+        if not self.runs or machine().usable_cores > WALL:
+            return ""
+        return (
+            f"<p><b>What can't be seen here:</b> this machine has {machine().usable_cores:g} usable "
+            "core, so no run on it can be parallel: every mark stays left of the wall. On two or "
+            "more cores, programs made for several would move right.</p>"
+        )
+
+
+def row(guess: Prediction, measured: Measured) -> list[str]:
+    """Return one experiment's row of the table."""
+    said = in_words(guess.answer, guess.unit)
+    if not isinstance(measured, Trace):
+        number = isinstance(measured, int | float)
+        seen = f"{measured:.2f} {guess.unit}".strip() if number else in_words(measured, guess.unit)
+        if isinstance(measured, list | tuple) and guess.answer is not None:
+            right = list(measured) == guess.answer
+            seen += judged(right) + ("" if right else f": {in_order(guess.answer, measured)}")
+        elif guess.kind == "choice" and guess.answer is not None:
+            seen += judged(measured == guess.answer)
+        return [guess.name, said, seen]
+    pair = (measured.concurrency, measured.parallelism)
+    seen = measured.room
+    if guess.answer is not None:
+        met = pair if guess.kind == "point" else measured.room
+        seen += judged(came_true(guess.kind, guess.answer, met))
+    return [guess.name, said, seen, *(f"{number:.2f}" for number in pair)]
+
+
+def judged(right: bool) -> str:
+    """Say whether it was as predicted, by a sign and in words."""
+    return " ✓ as predicted" if right else " ✗ not as predicted"
+
+
+def in_order(guess: Sequence[str], seen: Sequence[str]) -> str:
+    """Say how many pairs stand in the predicted order."""
+    pairs = list(combinations(seen, 2))
+    right = sum(guess.index(one) < guess.index(other) for one, other in pairs)
+    return f"{right} of {len(pairs)} pairs are in this order"
+
+
+def in_words(value: Any, unit: str) -> str:
+    """Return a prediction or measurement as the table has it."""
+    if value is None:
+        return NONE
+    if isinstance(value, str):
+        return f"{value} {unit}".strip()
+    if isinstance(value, list | tuple):
+        if all(isinstance(item, str) for item in value):
+            return " → ".join(value)
+        return f"{value[0]:.3g} in flight, {value[1]:.3g} cores busy"
+    return f"{value:g} {unit}".strip()
+
+
+def spot(name: str) -> tuple[float, float]:
+    """Return where a predicted room's hollow mark stands: (in flight, cores busy)."""
+    concurrent, parallel = next(key for key, room in ROOMS.items() if room == name)
+    return (6.0 if concurrent else 0.85, max(2.0, machine().usable_cores) if parallel else 0.75)

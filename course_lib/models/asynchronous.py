@@ -1,0 +1,37 @@
+"""Async: one thread, one event loop, a coroutine for each task.
+
+Concurrent where tasks wait: the one that awaits hands the loop to the next. Not parallel: only one
+of them computes at any time, and while it does, no other gets a turn.
+"""
+
+import asyncio
+
+from course_lib.models.stage import Stage
+from course_lib.record import clock
+
+
+def play(stage: Stage) -> None:
+    """Run an event loop of its own, so that the notebook's loop isn't touched."""
+    asyncio.run(_main(stage))
+
+
+async def _main(stage: Stage) -> None:
+    room = asyncio.Semaphore(stage.workers)
+
+    async def do(index: int) -> None:
+        await asyncio.sleep(max(0.0, stage.tasks[index].at - (clock() - stage.zero) / 1e9))
+        async with room:
+            if not stage.stop[0]:
+                await stage.recorder(index, 0).perform_async(stage.tasks[index].steps)
+
+    loop = asyncio.get_running_loop()
+    stage.begin()
+    coroutines = [asyncio.create_task(do(index)) for index in range(len(stage.tasks))]
+    stage.when_cancelled(lambda: loop.call_soon_threadsafe(_cancel, coroutines))
+    await asyncio.wait(coroutines)
+    stage.end()
+
+
+def _cancel(coroutines: list[asyncio.Task[None]]) -> None:
+    for coroutine in coroutines:
+        coroutine.cancel()

@@ -1,0 +1,131 @@
+"""The conductor: plays a model on its stage, and sees to it that every run ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from importlib import import_module
+
+from course_lib.errors import RunError, RunTimeout, TaskFailed, WorkerDied
+from course_lib.models.stage import Stage
+from course_lib.service import service
+from course_lib.tasks import Wait
+from course_lib.trace import Trace
+
+PLAYERS = {"async": "asynchronous"}  # `async` is a word of the language, so no file can have it
+SET_UP = 60.0  # seconds in which the workers must be there
+NAP = 0.2
+GRACE = 1.0  # seconds in which a cancelled run must end
+
+
+def conduct(stage: Stage, timeout: float) -> Trace:
+    """Play the stage's model in a thread of its own, for at most `timeout` seconds.
+
+    The caller's thread only waits: so it can be interrupted, and end a run that hangs.
+    """
+    play = import_module(f"course_lib.models.{PLAYERS.get(stage.model, stage.model)}").play
+    failure: list[BaseException] = []
+    done = threading.Event()
+
+    def perform() -> None:
+        try:
+            with pinned(stage.cores), service_for(stage):
+                play(stage)
+        except BaseException as error:  # noqa: BLE001 - raised again where the run was called
+            failure.append(error)
+        finally:
+            stage.begun.set()
+            done.set()
+
+    try:
+        stage.thread(perform, f"{stage.model} model")
+        in_time = patient(stage.begun, SET_UP) and patient(done, timeout)
+        if not in_time:
+            stage.cancel()
+            patient(done, GRACE)
+    except BaseException as interrupt:
+        stage.cancel()
+        patient(done, GRACE)
+        interrupt.trace = stage.trace()  # type: ignore[attr-defined]
+        interrupt.add_note(
+            _still_running(stage) or "The run was ended; all of its tasks have stopped."
+        )
+        raise
+    trace, running = stage.trace(), _still_running(stage)
+    if not in_time:
+        raise RunTimeout(timeout, trace, running)
+    if failure:
+        (error,) = failure
+        raise RunError(f"the run can't go on: {type(error).__name__}: {error}", trace) from error
+    if stage.died is not None:
+        raise WorkerDied(trace) from stage.died
+    for index, record in sorted(stage.records.items()):
+        if record.error is not None:
+            raise TaskFailed(stage.tasks[index].name, record.error, trace) from record.error
+    return trace
+
+
+def patient(event: threading.Event, seconds: float) -> bool:
+    """Wait for an event in short naps, for an interrupt is only sure to be seen between two."""
+    end = time.monotonic() + seconds
+    while not event.wait(min(NAP, max(0.0, end - time.monotonic()))):
+        if time.monotonic() >= end:
+            return False
+    return True
+
+
+def _still_running(stage: Stage) -> str:
+    """Name the threads that don't stop: Python can't end a thread from outside."""
+    end = time.monotonic() + 0.2
+    for thread in stage.threads:  # one that is about to end shall have the time to
+        thread.join(max(0.0, end - time.monotonic()))
+    alive = [thread for thread in stage.threads if thread.is_alive()]
+    if not alive:
+        return ""
+    busy = [
+        f"{stage.tasks[i].name!r}" for i, r in stage.records.items() if r.start and r.finish is None
+    ]
+    names = ", ".join(repr(thread.name) for thread in alive)
+    return f"Still running, for a thread can't be ended from outside: thread {names}, in task {', '.join(busy)}."
+
+
+@contextlib.contextmanager
+def pinned(cores: int | None) -> Iterator[None]:
+    """Let this thread, and what it starts, use only so many cores."""
+    if cores is None:
+        yield
+    elif sys.platform == "linux":  # a thread's own affinity, inherited by all that it starts
+        allowed = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, sorted(allowed)[:cores])
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, allowed)
+    else:
+        import psutil
+
+        process = psutil.Process()
+        allowed = process.cpu_affinity()
+        process.cpu_affinity(allowed[:cores])
+        try:
+            yield
+        finally:
+            process.cpu_affinity(allowed)
+
+
+@contextlib.contextmanager
+def service_for(stage: Stage) -> Iterator[None]:
+    """Start the service that answers socket waits, if one of the tasks needs it."""
+    if any(
+        isinstance(step, Wait) and step.kind == "socket"
+        for task in stage.tasks
+        for step in task.steps
+    ):
+        with service() as stage.port:
+            yield
+    else:
+        yield

@@ -1,0 +1,62 @@
+"""What all pictures share: colors, type, and the text that goes with each."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from typing import TYPE_CHECKING, Any
+
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: Task colors: of the Okabe–Ito palette, those that stand out on white. A vermillion, B blue, …
+COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#8C6D00", "#56607A")
+INK = "#222222"
+FAINT = "#767676"
+FONT: dict[str, Any] = {"size": 11, "color": INK}
+
+
+class Picture:
+    """A figure and a text that says the same; it shows itself in a notebook."""
+
+    def __init__(self, figure: Figure, alt: str) -> None:
+        self.figure = figure
+        self.alt = alt
+
+    @property
+    def png(self) -> bytes:
+        """The picture as a PNG file."""
+        file = io.BytesIO()
+        self.figure.savefig(file, format="png", dpi=144, facecolor="white", bbox_inches="tight")
+        return file.getvalue()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        png = base64.b64encode(self.png).decode()
+        width = int(self.figure.get_figwidth() * 96)
+        image = (
+            f'<img alt="{html.escape(self.alt)}" src="data:image/png;base64,{png}" '
+            f'style="width: {width}px; max-width: 100%">'
+        )
+        return {"text/html": image, "image/png": png, "text/plain": self.alt}
+
+
+def show(figure: Figure, alt: str) -> Picture:
+    """Make a figure and its text a picture that a notebook shows, and a screen reader reads.
+
+    Raises
+    ------
+    ValueError
+        If the text is empty.
+    """
+    if not alt.strip():
+        raise ValueError("alt must say in words what the picture shows; it is empty")
+    return Picture(figure, alt)
+
+
+def quiet(axes: Axes) -> None:
+    """Leave away what isn't read."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=11, colors=INK)

@@ -1,0 +1,197 @@
+"""The timeline: who ran, waited or was ready, and when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from heapq import heappop, heappush
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from course_lib.pictures._style import COLORS, FAINT, FONT, INK, Picture, quiet, show
+from course_lib.trace import Trace
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def timeline(trace: Trace, until: float | None = None) -> Picture:
+    """Draw a trace: time runs right, a row is a worker (with as many lines as it has in flight).
+
+    Parameters
+    ----------
+    trace : Trace
+    until : float, optional
+        Show only so many seconds from the start.
+
+    Raises
+    ------
+    ValueError
+        If `until` isn't above 0.
+    """
+    if until is not None and not until > 0:
+        raise ValueError(f"until must be a number of seconds above 0, not {until!r}")
+    end = min(trace.end, until or math.inf)
+    rows, labels = lay_out(trace, end)
+    figure = Figure(figsize=(9, 1.2 + min(0.34 * max(len(labels), 2), 5)), layout="constrained")
+    axes = figure.add_subplot()
+    spans = trace.spans[trace.spans["start"] <= end]
+    pairs = zip(spans["task"].tolist(), spans["worker"].tolist(), strict=True)
+    y = np.array([rows[pair] for pair in pairs], dtype=float)
+    hue = spans["task"] % len(COLORS)
+    used: list[Artist] = []
+    for kind, (label, size, style) in STYLES.items():
+        chosen = spans["kind"] == kind
+        if not chosen.any():
+            continue
+        for number, color in enumerate(COLORS):
+            these = chosen & (hue == number)
+            if these.any():
+                boxes = _boxes(spans["start"][these], spans["stop"][these], y[these], size)
+                axes.add_collection(PolyCollection(boxes, **style(color)))
+        used.insert(0, Patch(label=label, **style(FAINT)) if size > 0.1 else _line(label, kind))
+    if len(labels) <= 12:
+        _name_tasks(axes, trace, rows, end)
+    axes.set_yticks(range(len(labels)), labels, parse_math=False, **FONT)
+    axes.set_ylim(len(labels) - 0.4, -0.6)
+    axes.set_xlim(0, max(end, 1e-9))
+    axes.set_xlabel(f"seconds     {trace.numbers}", **FONT)
+    quiet(axes)
+    figure.legend(
+        handles=used, loc="outside upper right", ncols=len(used), frameon=False, fontsize=11
+    )
+    return show(figure, describe(trace))
+
+
+def _line(label: str, kind: str) -> Line2D:
+    return Line2D(
+        [],
+        [],
+        label=label,
+        color=FAINT,
+        linewidth=3 if kind == "wait" else 1.5,
+        linestyle="-" if kind == "wait" else ":",
+    )
+
+
+def _running(color: str) -> dict[str, Any]:
+    return {"facecolor": color, "edgecolor": INK, "linewidth": 0.6}
+
+
+def _inside(color: str) -> dict[str, Any]:
+    return {"facecolor": color + "99", "edgecolor": INK, "linewidth": 0.6}
+
+
+def _thin(color: str) -> dict[str, Any]:
+    return {"facecolor": color, "edgecolor": color, "linewidth": 0.3}
+
+
+def _hatched(color: str) -> dict[str, Any]:
+    return {"facecolor": "none", "edgecolor": color, "linewidth": 0.4, "hatch": "//////"}
+
+
+def _dotted(color: str) -> dict[str, Any]:
+    return {"facecolor": "none", "edgecolor": color, "linewidth": 0.9, "linestyle": ":"}
+
+
+#: How each kind of span is drawn: what the legend says, how high it is, its style.
+STYLES = {
+    "held": ("what it started is in flight", 0.06, _dotted),
+    "ready": ("ready, not running", 0.5, _hatched),
+    "wait": ("waiting", 0.08, _thin),
+    "call": ("in a function (inside not seen)", 0.62, _inside),
+    "blur": ("running, too fine to see", 0.62, _inside),
+    "run": ("running", 0.62, _running),
+}
+
+
+def lay_out(trace: Trace, until: float = math.inf) -> tuple[dict[tuple[int, int], int], list[str]]:
+    """Give each (task, worker) a row: a worker has as many rows as it has tasks in flight at once.
+
+    Returns
+    -------
+    rows : dict, (task, worker) → row
+    labels : list of str
+        One a row: the worker's number on its first, and the task's name if the row has only one.
+    """
+    ends: dict[tuple[int, int], tuple[float, float]] = {}
+    columns = (trace.spans[c].tolist() for c in ("worker", "task", "start", "stop"))
+    for worker, task, start, stop in zip(*columns, strict=True):
+        if start <= until:
+            first, last = ends.get((worker, task), (start, stop))
+            ends[worker, task] = min(first, start), max(last, stop)
+    rows: dict[tuple[int, int], int] = {}
+    labels: list[str] = []
+    names = trace.tasks["name"].tolist()
+    for worker, places in groupby(sorted(ends), key=lambda key: key[0]):
+        base = len(labels)
+        free: list[int] = []  # rows that may be taken again, the topmost first
+        busy: list[tuple[float, int]] = []  # until when a row is taken
+        for key in sorted(places, key=lambda key: ends[key]):
+            while busy and busy[0][0] <= ends[key][0]:
+                heappush(free, heappop(busy)[1])
+            row = heappop(free) if free else len(labels)
+            if row == len(labels):
+                labels.append("")
+            heappush(busy, (ends[key][1], row))
+            rows[key[1], worker] = row
+            labels[row] = " …" if labels[row] else f" {names[key[1]]}"
+        labels[base:] = [label.replace(" …", "") for label in labels[base:]]
+        labels[base] = (f"worker {worker}:" if worker >= 0 else "unknown:") + labels[base]
+    return rows, [label.removesuffix(":").strip() for label in labels]
+
+
+def _boxes(start: Any, stop: Any, y: Any, height: float) -> Any:
+    low, high = y - height / 2, y + height / 2
+    x = np.stack([start, start, stop, stop], axis=1)
+    return np.stack([x, np.stack([low, high, high, low], axis=1)], axis=2)
+
+
+def _name_tasks(axes: Axes, trace: Trace, rows: Mapping[tuple[int, int], int], end: float) -> None:
+    """Write each task's name onto its longest span, where there is room."""
+    spans, room = trace.spans[trace.spans["stop"] <= end], max(end, 1e-9) / 100
+    named: set[tuple[int, int]] = set()
+    for at in np.argsort(spans["start"] - spans["stop"], kind="stable")[:200]:
+        span = spans[at]
+        key, text = (int(span["task"]), int(span["worker"])), str(trace.tasks["name"][span["task"]])
+        if key in named or span["stop"] - span["start"] < room * (len(text) + 1):
+            continue
+        named.add(key)
+        solid = span["kind"] == "run"
+        axes.text(
+            (span["start"] + span["stop"]) / 2,
+            rows[key],
+            text,
+            ha="center",
+            va="center",
+            fontsize=11,
+            color="white" if solid else INK,
+            parse_math=False,
+            weight="bold" if solid else "normal",
+            bbox=None
+            if solid
+            else {"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.8},
+        )
+
+
+def describe(trace: Trace) -> str:
+    """Say in words what a timeline shows."""
+    tasks, shares = trace.tasks, []
+    for index in range(min(len(tasks), 6)):
+        name, start, finish = (tasks[c][index] for c in ("name", "start", "finish"))
+        if math.isnan(start):
+            shares.append(f"{name} never started")
+        elif math.isnan(finish):
+            shares.append(f"{name} from {start:.3f} s, not finished")
+        else:
+            shares.append(f"{name} {start:.3f} to {finish:.3f} s")
+    more = f", and {len(tasks) - 6} more" if len(tasks) > 6 else ""
+    count = f"{len(tasks)} task{'s' * (len(tasks) != 1)}"
+    return f"Timeline of {count}, {trace.model}: {trace.numbers}. {'; '.join(shares)}{more}."

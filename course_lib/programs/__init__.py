@@ -1,0 +1,1 @@
+"""Real programs, which the lessons observe: a picture to compute, a web server under load."""

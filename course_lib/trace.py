@@ -1,0 +1,273 @@
+"""A trace: what a run of some tasks did, and the numbers that say so.
+
+All models, real or simulated, give the same kind of trace, and each picture shows one.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from course_lib.pictures import Picture
+
+__all__ = ["ROOMS", "WALL", "Trace", "room"]
+
+#: The kinds of span: it runs · it waits · it could run but doesn't · it is in code whose inside
+#: isn't seen · it runs, in chunks too coarse to say when · it is held by what it has started.
+KINDS = ("run", "wait", "ready", "call", "blur", "held")
+
+#: Where the quadrant's walls stand, on both axes: below, "one" with some room for measuring.
+WALL = 1.15
+
+#: The four rooms: (concurrent?, parallel?) → name.
+ROOMS = {
+    (False, False): "sequential",
+    (False, True): "parallel, not concurrent",
+    (True, False): "concurrent, not parallel",
+    (True, True): "concurrent and parallel",
+}
+
+Array = NDArray[np.float64]
+Table = NDArray[np.void]
+
+
+def room(in_flight: float, cores_busy: float) -> str:
+    """Return the name of the quadrant's room that a pair of numbers falls into.
+
+    Examples
+    --------
+    >>> room(in_flight=8, cores_busy=0.4)
+    'concurrent, not parallel'
+    """
+    return ROOMS[in_flight > WALL, cores_busy > WALL]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trace:
+    """What a run did.
+
+    Times are in seconds since the start of the trace.
+
+    Attributes
+    ----------
+    tasks : structured array, one row a task
+        `name`, `arrival`, `start`, `finish` (NaN: not started, not finished) and `cpu`, the
+        seconds of CPU time that the task is known to have used.
+    spans : structured array, one row a span
+        `task` and `worker` (their numbers), `core` (−1: unknown), `start`, `stop`, and `kind`:
+        "run", "wait", "ready" (it could run, but something else did), "call" (in a function
+        whose inside isn't seen), "blur" (chunks too coarse to tell), "held" (what it has started
+        is in flight, and counts instead).
+    results : tuple
+        Each task's result: the value of its last callable, else None.
+    outcomes : tuple of str
+        In words: "done", or what happened.
+    cpu : float
+        CPU seconds of the whole run, as the operating system accounted them.
+    end : float
+        When the recording ended.
+    others : float
+        CPU seconds that everything else on this machine used meanwhile; NaN if unknown.
+    """
+
+    tasks: Table
+    spans: Table
+    results: tuple[Any, ...]
+    outcomes: tuple[str, ...]
+    cpu: float
+    end: float
+    model: str
+    workers: int | None = None
+    cores: int | None = None
+    usable_cores: float | None = None
+    others: float = math.nan
+
+    @classmethod
+    def build(
+        cls,
+        tasks: Iterable[tuple[str, float, float, float, float]],
+        spans: Iterable[tuple[int, int, int, float, float, str]],
+        **facts: Any,
+    ) -> Trace:
+        """Make a trace from rows: see `tasks` and `spans` for what stands in them."""
+        rows = list(tasks)
+        width = max((len(row[0]) for row in rows), default=1)
+        columns = [
+            ("name", f"U{width}"),
+            *((c, "f8") for c in ("arrival", "start", "finish", "cpu")),
+        ]
+        numbers = [(c, "i4") for c in ("task", "worker", "core")]
+        span_type = [*numbers, ("start", "f8"), ("stop", "f8"), ("kind", "U5")]
+        table = np.array(rows, dtype=columns)
+        lines = np.sort(np.array(list(spans), dtype=span_type), order=["start", "stop"])
+        facts.setdefault("results", (None,) * len(rows))
+        facts.setdefault("outcomes", ("done",) * len(rows))
+        return cls(table, lines, **facts)
+
+    def __getattr__(self, name: str) -> Any:
+        if "tasks" not in self.__dict__:
+            raise AttributeError(
+                f"this trace has no {name} yet, for it is still being recorded: "
+                "ask for it after the block of `with observe()`"
+            )
+        raise AttributeError(f"a trace has no attribute {name!r}")
+
+    # The two numbers -------------------------------------------------------------------------
+
+    @property
+    def makespan(self) -> float:
+        """Seconds from the first arrival to the last finish (to the end, if a task has none)."""
+        finish = self._finish()
+        if not len(finish):
+            return self.end
+        return max(0.0, float(finish.max() - self.tasks["arrival"].min()))
+
+    @property
+    def concurrency(self) -> float:
+        """Mean number of tasks in flight: started, and not finished.
+
+        A task counts while nothing that it has started is in flight (spans of kind "held").
+        """
+        start = self.tasks["start"]
+        began = ~np.isnan(start)
+        in_flight = float(np.sum(self._finish()[began] - start[began])) - float(
+            self._lasting("held").sum()
+        )
+        return in_flight / self.makespan if self.makespan > 0 else float("nan")
+
+    @property
+    def parallelism(self) -> float:
+        """Mean number of cores busy: CPU seconds / wall seconds."""
+        return self.cpu / self.makespan if self.makespan > 0 else float("nan")
+
+    @property
+    def throughput(self) -> float:
+        """Tasks finished per second."""
+        finished = int(np.sum(~np.isnan(self.tasks["finish"])))
+        return finished / self.makespan if self.makespan > 0 else float("nan")
+
+    @property
+    def room(self) -> str:
+        """The quadrant's room that this run falls into, by name."""
+        return room(self.concurrency, self.parallelism)
+
+    # One value a task ------------------------------------------------------------------------
+
+    @property
+    def response(self) -> Array:
+        """Seconds from each task's arrival to its start."""
+        return np.asarray(self.tasks["start"] - self.tasks["arrival"])
+
+    @property
+    def turnaround(self) -> Array:
+        """Seconds from each task's arrival to its finish."""
+        return np.asarray(self.tasks["finish"] - self.tasks["arrival"])
+
+    @property
+    def waiting(self) -> Array:
+        """Seconds in which each task could have run but didn't: turnaround − running − wait steps."""
+        return self.turnaround - self._lasting("run", "call", "blur", "wait", "held")
+
+    def _lasting(self, *kinds: str) -> Array:
+        """Seconds that each task spent in spans of these kinds."""
+        chosen = self.spans[np.isin(self.spans["kind"], kinds)]
+        return np.bincount(
+            chosen["task"], weights=chosen["stop"] - chosen["start"], minlength=len(self.tasks)
+        ).astype(np.float64)
+
+    def _finish(self) -> Array:
+        finish = self.tasks["finish"]
+        return np.where(np.isnan(finish), self.end, finish)
+
+    # Pictures --------------------------------------------------------------------------------
+
+    def timeline(self, until: float | None = None) -> Picture:
+        """Draw who ran, waited or was ready, and when; only the first `until` seconds, if given."""
+        from course_lib.pictures import timeline
+
+        return timeline(self, until)
+
+    def quadrant(self) -> Picture:
+        """Draw this run's point on the quadrant."""
+        from course_lib.pictures import quadrant
+
+        return quadrant({self.model: self})
+
+    @property
+    def numbers(self) -> str:
+        """The three numbers, in words, in the order in which they stand under each picture."""
+        return (
+            f"makespan {self.makespan:.3g} s · in flight {self.concurrency:.2f} · "
+            f"cores busy {self.parallelism:.2f}"
+        )
+
+    @property
+    def noise(self) -> str:
+        """Say how much of this machine other programs used meanwhile, if that matters."""
+        others = self.others / self.makespan if self.makespan > 0 else 0.0
+        usable, left = self.usable_cores or 1.0, (os.cpu_count() or 1) - others
+        if not left < usable - 0.2:
+            return ""
+        return (
+            f"Other programs kept {others:.2f} cores of this machine busy meanwhile: "
+            f"{max(0.0, left):.2f} of {usable:g} were left for this run."
+        )
+
+    def __repr__(self) -> str:
+        return f"<Trace of {_count(len(self.tasks), 'task')}, {self.model}: {self.numbers}>"
+
+    def table(self, most: int = 12) -> str:
+        """Return the tasks as an HTML table, up to `most` rows."""
+        head = ["task", "arrival", "start", "finish", "CPU time", "outcome"]
+        rows = [
+            [
+                str(row["name"]),
+                *(_seconds(row[c]) for c in ("arrival", "start", "finish", "cpu")),
+                outcome,
+            ]
+            for row, outcome in zip(self.tasks[:most], self.outcomes, strict=False)
+        ]
+        held = self._lasting("held")
+        if held.any():  # those don't count, so the table says which, and for how long
+            head.insert(5, "held by what it started")
+            for row, seconds in zip(rows, held, strict=False):
+                row.insert(5, _seconds(seconds) if seconds else "–")
+        more = len(self.tasks) - most
+        note = f"the first {most} of {len(self.tasks)} tasks; " if more > 0 else ""
+        return html_table(f"{note}times in seconds", head, rows)
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        picture = self.timeline()
+        bundle = picture._repr_mimebundle_()
+        where = f"<p>This run was <b>{html.escape(self.room)}</b>. {self.noise}</p>"
+        bundle["text/html"] += where + self.table()
+        bundle["text/plain"] = repr(self)
+        return bundle
+
+
+def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a small table that a screen reader can read, too: the first cell names its row."""
+    cells = "".join(f'<th scope="col">{html.escape(word)}</th>' for word in head)
+    body = "".join(
+        f'<tr><th scope="row">{html.escape(row[0])}</th>'
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><caption>{html.escape(caption)}</caption><tr>{cells}</tr>{body}</table>"
+
+
+def _seconds(value: float) -> str:
+    return "–" if np.isnan(value) else f"{value:.3f}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

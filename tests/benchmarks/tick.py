@@ -1,0 +1,125 @@
+"""What the recorder's tick costs, beside other recorders of the same loop.
+
+The loop does the thousand chunks of one compute step. What differs is who watches: nobody, the
+course's recorder, or a profiler. They take turns, and a turn is compared with the unwatched one
+that was beside it in time. The median over a *batch* of turns is one figure.
+
+There are two loops. Chunks of 5 µs are the smallest that the course uses, and tell by how much it
+is slowed; but their own time varies by more than a tick takes. With chunks of a single round the
+tick stands out, and tells what it costs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import cProfile
+import sys
+import time
+from collections.abc import Callable, Iterator
+from statistics import median
+
+from viztracer import VizTracer
+
+from course_lib.record import Recorder
+from course_lib.tasks import Pace, calibrate, compute
+from tests.benchmarks.table import Row
+
+CHUNK = 5e-6  # seconds
+STEP = compute(1000 * CHUNK)
+NOBODY, COURSE, CPROFILE, VIZTRACER = "nobody watching", "course_lib", "cProfile", "viztracer"
+
+Turn = Callable[[], int]  # does the loop once; returns its nanoseconds
+
+
+def bare(work: Callable[[int], object], amount: int, chunks: int) -> None:
+    """Do what `Recorder.compute` does, without looking at anything."""
+    while chunks > 0:
+        for _ in range(min(chunks, 20)):
+            work(amount)
+        chunks -= 20
+
+
+def turns(pace: Pace) -> dict[str, Turn]:
+    """Return a turn of the unwatched loop, and one of each watcher."""
+    work, amount, chunks = pace.chunks(STEP)
+    clock = time.perf_counter_ns
+
+    def unwatched() -> int:
+        start = clock()
+        bare(work, amount, chunks)
+        return clock() - start
+
+    def recorded() -> int:
+        recorder = Recorder(0, 0, pace, bytearray(1))
+        start = clock()
+        recorder.compute(STEP)
+        return clock() - start
+
+    def profiled() -> int:
+        with cProfile.Profile():
+            return unwatched()
+
+    def traced() -> int:
+        tracer = VizTracer(verbose=0, tracer_entries=100_000)  # not `with`: that writes a file
+        tracer.start()
+        try:
+            return unwatched()
+        finally:
+            tracer.stop()
+            tracer.clear()
+
+    return {NOBODY: unwatched, COURSE: recorded, CPROFILE: profiled, VIZTRACER: traced}
+
+
+def batch(players: dict[str, Turn], rounds: int) -> dict[str, float]:
+    """Return nanoseconds a chunk: of the unwatched loop, and what each watcher adds to them."""
+    chunks = STEP.seconds / CHUNK
+    found: dict[str, list[float]] = {name: [] for name in players}
+    for number in range(rounds):
+        names = list(players)[:: -1 if number % 2 else 1]  # forth and back, so that drift falls out
+        took = {name: players[name]() / chunks for name in names}
+        for name in names:
+            found[name].append(took[name] - (0 if name == NOBODY else took[NOBODY]))
+    return {name: median(figures) for name, figures in found.items()}
+
+
+def pace_now(rounds: int) -> Pace:
+    """Return the pace at which a chunk takes `CHUNK`: calibrated, then corrected by a trial."""
+    first = calibrate()
+    trial = batch({NOBODY: turns(first)[NOBODY]}, rounds)[NOBODY]
+    return Pace(first.python * trial / (CHUNK * 1e9), first.native)
+
+
+@contextlib.contextmanager
+def smallest_chunks() -> Iterator[None]:
+    """Set the switch interval so that `Pace.chunks` cuts chunks of `CHUNK`, and set it back."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(100 * CHUNK)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
+
+
+def rows(quick: bool = False) -> list[Row]:
+    """Take turns on both loops; return what is added, in nanoseconds and on 5 µs in percent too."""
+    batches, rounds = (2, 2) if quick else (7, 30)
+    said = []
+    with smallest_chunks():
+        one_round = Pace(python=CHUNK, native=CHUNK)  # as if a round took as long as a chunk shall
+        players = turns(one_round)
+        found = [batch(players, rounds) for _ in range(batches)]
+        for name in players:
+            aim = 120.0 if name == COURSE else None
+            said.append(Row(f"1 round a chunk, {name}", "ns", [each[name] for each in found], aim))
+
+        players = turns(pace_now(rounds))
+        found = [batch(players, rounds) for _ in range(batches)]
+        for name in players:
+            said.append(Row(f"5000 ns a chunk, {name}", "ns", [each[name] for each in found]))
+        for name in list(players)[1:]:
+            share = [100 * each[name] / each[NOBODY] for each in found]
+            said.append(
+                Row(f"5000 ns a chunk, {name}", "%", share, 2.5 if name == COURSE else None)
+            )
+    return said

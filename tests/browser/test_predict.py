@@ -1,0 +1,219 @@
+"""Predictions in JupyterLab: by the keyboard alone, locked once committed, there after a restart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser.lesson import DONE, OPEN, OPENED, SCREEN, run_all
+
+NOTEBOOK = "notebooks/predictions.ipynb"
+ITEMS = ["async", "processes", "threads"]
+SOURCES = [
+    "from course_lib.lesson import begin, predict, progress\nbegin('{lesson}')",
+    "room = predict('loop', 'Which room?')\nroom",
+    "number = predict('cores', 'How many?', between=(0, 4), unit='cores')\nnumber",
+    f"order = predict('models', 'Fastest first?', order={ITEMS})\norder",
+    "point = predict('server', 'Where on the quadrant?', point=True)\npoint",
+    "number.compare(1.5)",
+    "print(room.answer, number.answer, order.answer, point.answer)",
+]
+ROOM, NUMBER, ORDER, POINT = range(4)
+STRAY = ("a", "b", "x", "m", "d", "d", "ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown")
+
+#: A notebook with these cells, saved as a file.
+SAVE = """([path, sources]) => jupyterapp.serviceManager.contents.save(path, {
+  type: "notebook", format: "json",
+  content: {nbformat: 4, nbformat_minor: 5,
+    metadata: {kernelspec: {name: "python3", display_name: "Python 3"}},
+    cells: sources.map((source, n) => (
+    {id: `cell-${n}`, cell_type: "code", source, metadata: {}, outputs: [], execution_count: null}
+  ))},
+}).then(() => true)"""
+
+#: All that a key could change: the cells, which are chosen, the mode, and what was executed.
+CELLS = """() => [lesson.content.activeCellIndex, lesson.content.mode,
+  Array.from(lesson.content.model.cells,
+    cell => [cell.id, cell.type, cell.sharedModel.source, cell.executionCount])]"""
+
+#: Make a cell the active one, in command mode, as Ctrl + Enter leaves it.
+COMMAND = """index => {
+  lesson.content.activeCellIndex = index;
+  lesson.content.mode = "command";
+  lesson.content.activate();
+}"""
+
+PRINTED = """() => lesson.content.model.cells.get(6).outputs.toJSON().map(o => o.text).join("")"""
+
+RESTART = """() => lesson.sessionContext.restartKernel().then(() => true)"""
+
+
+@pytest.fixture
+def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A notebook with one prediction of each kind, run; each test has a lesson of its own."""
+    sources = [source.replace("{lesson}", request.node.name) for source in SOURCES]
+    with browser.new_context(viewport=SCREEN, reduced_motion="reduce") as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        page.goto(f"{address}lab?reset")
+        page.wait_for_function("() => window.jupyterapp?.serviceManager.isReady", timeout=OPENED)
+        page.evaluate(SAVE, [NOTEBOOK, sources])
+        page.goto(f"{address}lab/tree/{NOTEBOOK}?reset")
+        page.wait_for_function(OPEN, arg=NOTEBOOK, timeout=OPENED)
+        run(page)
+        yield page
+        page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
+
+
+def run(page: Page) -> None:
+    run_all(page)
+    page.wait_for_function(DONE, timeout=OPENED, polling=100)
+    expect(page.locator("form.course-widget")).to_have_count(4)
+
+
+def form(page: Page, index: int) -> Locator:
+    return page.locator("form.course-widget").nth(index)
+
+
+def status(page: Page, index: int) -> Locator:
+    return form(page, index).get_by_role("status")
+
+
+def into(page: Page, index: int, target: Locator) -> Any:
+    """Lead the keyboard from the question's cell to the target; return how the cells are."""
+    page.evaluate(COMMAND, index + 1)
+    go(page, target)
+    return page.evaluate(CELLS)
+
+
+def go(page: Page, target: Locator) -> None:
+    """Press Tab until the target has the focus."""
+    for _ in range(15):
+        if target.evaluate("element => element === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    expect(target).to_be_focused()
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def commit(page: Page, index: int) -> None:
+    """Commit by the keyboard; see that it is locked, and that stray keys do nothing."""
+    go(page, form(page, index).get_by_role("button", name="Commit"))
+    press(page, "Enter")
+    expect(status(page, index)).to_contain_text("✓ Committed: ")
+    expect(status(page, index)).to_be_focused()
+    expect(form(page, index).get_by_role("button", name="Commit")).to_be_disabled()
+    press(page, *STRAY, "Space", "Enter")
+
+
+def all_four(page: Page) -> None:
+    """Commit all four answers by the keyboard alone; no cell changes."""
+    radios = form(page, ROOM).get_by_role("radio")
+    before = into(page, ROOM, radios.first)
+    press(page, "a", "b", "x", "m", "Space", "ArrowDown", "ArrowRight", "ArrowUp")
+    expect(radios.nth(1)).to_be_checked()
+    commit(page, ROOM)
+    assert page.evaluate(CELLS) == before
+
+    number = form(page, NUMBER).get_by_role("spinbutton")
+    before = into(page, NUMBER, number)
+    press(page, "a", "b", "x", "m", "3", "ArrowUp", "ArrowDown", "Space", "ArrowLeft", "Enter")
+    expect(status(page, NUMBER)).to_contain_text("✓ Committed: 3 cores")
+    press(page, *STRAY, "Space", "Enter")
+    assert page.evaluate(CELLS) == before
+
+    up = form(page, ORDER).get_by_role("button", name="Move threads up")
+    before = into(page, ORDER, up)
+    press(page, *STRAY, "Space")
+    expect(status(page, ORDER)).to_have_text("threads is now number 2 of 3.")
+    expect(up).to_be_focused()
+    press(page, "Enter", "Enter")
+    expect(status(page, ORDER)).to_have_text("threads is already number 1 of 3.")
+    commit(page, ORDER)
+    assert page.evaluate(CELLS) == before
+
+    plane = form(page, POINT).get_by_role("application")
+    before = into(page, POINT, plane)
+    press(page, "a", "b", "x", "m", "Space", "Enter", "ArrowUp", "ArrowUp", "ArrowLeft")
+    expect(status(page, POINT)).to_contain_text("1.52 in flight, 1 cores busy: concurrent, not")
+    busy = form(page, POINT).get_by_role("spinbutton", name="cores busy")
+    expect(busy).to_have_value("1")
+    go(page, busy)
+    press(page, "Control+a", "2", "m")
+    expect(status(page, POINT)).to_contain_text("1.52 in flight, 2 cores busy: concurrent and")
+    commit(page, POINT)
+    assert page.evaluate(CELLS) == before
+
+
+def test_the_keyboard_alone_commits_and_after_a_restart_the_answers_are_there(page: Page) -> None:
+    all_four(page)
+    page.evaluate("document.querySelectorAll('form.course-widget').forEach(f => f.id = 'old')")
+    page.evaluate(RESTART)
+    run(page)
+    expect(page.locator("#old")).to_have_count(0)
+    for index in range(4):
+        expect(status(page, index)).to_contain_text("✓ Committed: ")
+        expect(status(page, index)).to_contain_text("From an earlier time.")
+        expect(form(page, index).get_by_role("button", name="Commit")).to_be_disabled()
+    expect(form(page, ROOM).get_by_role("radio").nth(1)).to_be_checked()
+    expect(form(page, ORDER).get_by_role("listitem").first).to_contain_text("threads")
+    assert page.evaluate(PRINTED) == (
+        "parallel, not concurrent 3.0 ['threads', 'async', 'processes'] [1.52, 2.0]\n"
+    )
+
+
+def test_a_number_out_of_range_is_refused_in_words(page: Page) -> None:
+    number = form(page, NUMBER).get_by_role("spinbutton")
+    before = into(page, NUMBER, number)
+    press(page, "9", "Enter")
+    expect(status(page, NUMBER)).to_have_text("Not committed: cores must be a number from 0 to 4.")
+    expect(number).to_be_enabled()
+    press(page, "Backspace", "2", ".", "5", "Enter")
+    expect(status(page, NUMBER)).to_contain_text("✓ Committed: 2.5 cores")
+    into(page, POINT, form(page, POINT).get_by_role("button", name="Commit"))
+    press(page, "Enter")
+    expect(status(page, POINT)).to_contain_text("tasks in flight must be a number from 0.5 to 100")
+    assert page.evaluate(CELLS)[2] == before[2]
+
+
+def test_the_point_can_be_dragged(page: Page) -> None:
+    plane = form(page, POINT).get_by_role("application")
+    plane.scroll_into_view_if_needed()
+    box = plane.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.8)
+    page.mouse.down()
+    expect(status(page, POINT)).to_contain_text(": sequential")
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.2, steps=5)
+    page.mouse.up()
+    expect(status(page, POINT)).to_contain_text(": concurrent and parallel")
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] * 0.8)
+    expect(status(page, POINT)).to_contain_text(": concurrent and parallel")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_it_fits_and_is_framed_in_both_themes(page: Page, theme: str, album: Path | None) -> None:
+    page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+    light = str(theme.endswith("Light")).lower()
+    page.wait_for_function(
+        "light => document.body.dataset.jpThemeLight === light", arg=light, timeout=OPENED
+    )
+    into(page, POINT, form(page, POINT).get_by_role("application"))
+    assert page.evaluate("() => getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    # 200 % zoom is a screen of half the size
+    for name, size in (("", SCREEN), ("-zoomed", {"width": 640, "height": 360})):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        for index in range(4):
+            widget = form(page, index)
+            widget.scroll_into_view_if_needed()
+            assert widget.evaluate("form => form.scrollWidth <= form.clientWidth + 1")
+            if album:
+                album.mkdir(parents=True, exist_ok=True)
+                widget.screenshot(path=album / f"predict-{light}-{index}{name}.png")

@@ -1,0 +1,109 @@
+"""The programs that lessons run: right results, true counts, and nothing left behind."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from course_lib import machine, observe, one_task
+from course_lib.programs.mandelbrot import HEIGHT, STEPS, WIDTH, mandelbrot, paint, strips
+from course_lib.programs.server import serve
+from course_lib.service import helper, service
+
+
+def test_the_strips_make_up_the_whole_picture() -> None:
+    for height in (50, 77):
+        rows = np.concatenate([np.arange(HEIGHT)[strip] for strip in strips(height)])
+        assert rows.tolist() == list(range(HEIGHT))
+
+
+def test_the_mandelbrot_set() -> None:
+    middle = mandelbrot(slice(HEIGHT // 2, HEIGHT // 2 + 1))[0]
+    x = np.linspace(-2.1, 0.7, WIDTH)
+    assert middle.shape == (WIDTH,)
+    inside = ((x > -1.2) & (x < -0.8)) | ((x > -0.7) & (x < 0.2))  # the disc, and the heart
+    assert np.all(middle[inside] == STEPS)
+    assert np.all(middle[x > 0.4] < STEPS)
+    assert "alt=" in paint([middle[np.newaxis]])._repr_mimebundle_()["text/html"]
+
+
+def test_as_one_operation_it_is_one_task_and_the_same_picture() -> None:
+    rows = strips()[6:10]
+    with observe() as trace, one_task("picture"), ThreadPoolExecutor(2) as pool:
+        pieces = list(pool.map(mandelbrot, rows))
+    assert np.array_equal(np.vstack(pieces), np.vstack([mandelbrot(row) for row in rows]))
+    assert trace.concurrency == pytest.approx(1.0, abs=0.05)
+
+
+def children() -> set[psutil.Process]:
+    return set(psutil.Process().children(recursive=True))
+
+
+@pytest.fixture(autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    before = children()
+    yield
+    assert children() <= before
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_server_under_load(workers: int) -> None:
+    trace = serve(workers, connections=8, seconds=0.7)
+    assert len(trace.tasks) >= 8
+    assert trace.outcomes == ("done",) * len(trace.tasks)
+    assert 1.15 < trace.concurrency <= 8.1
+    assert trace.parallelism <= min(workers, machine().usable_cores) + 0.1
+    assert np.all(trace.tasks["finish"] - trace.tasks["start"] >= 0.0249 - 0.005)
+    assert set(trace.spans["worker"].tolist()) == set(range(workers))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"workers": 0},
+        {"workers": -1},
+        {"workers": 65},
+        {"workers": 1.5},
+        {"connections": 0},
+        {"connections": 10**6},
+        {"seconds": 0},
+        {"seconds": float("nan")},
+        {"seconds": 61},
+    ],
+)
+def test_bad_arguments_start_nothing(arguments: Any) -> None:
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        serve(**arguments)
+
+
+def test_a_helper_that_fails_is_reported() -> None:
+    with pytest.raises(RuntimeError, match="ended early"), service_of("course_lib.no_such_module"):
+        pass
+
+
+def service_of(module: str) -> Any:
+    from contextlib import contextmanager
+
+    from course_lib.service import answer
+
+    @contextmanager
+    def failing() -> Any:
+        with helper(module) as process:
+            yield answer(process)
+
+    return failing()
+
+
+def test_the_service_ends_with_its_block() -> None:
+    before, others = threading.active_count(), children()
+    with service() as port:
+        assert 0 < port < 65536
+        (child,) = children() - others
+        listening = [c for c in child.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+        assert [c.laddr.ip for c in listening] == ["127.0.0.1"]
+    assert not child.is_running()
+    assert threading.active_count() == before
