@@ -20,10 +20,23 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 
 @pytest.fixture(scope="session")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a JupyterLab that has the notebooks."""
-    with lab(tmp_path_factory.mktemp("lab")) as found:
-        yield found
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """A JupyterLab that has the notebooks: its address, and its folder."""
+    folder = tmp_path_factory.mktemp("lab")
+    with lab(folder) as found:
+        yield found, folder / "course"
+
+
+@pytest.fixture(scope="session")
+def address(served: tuple[str, Path]) -> str:
+    """The address of the JupyterLab."""
+    return served[0]
+
+
+@pytest.fixture(scope="session")
+def course(served: tuple[str, Path]) -> Path:
+    """The folder that the JupyterLab shows."""
+    return served[1]
 
 
 @pytest.fixture(scope="module")  # not longer: its event loop would be in other tests' way

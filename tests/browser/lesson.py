@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Browser, ConsoleMessage, Page, TimeoutError
 
 SCREEN = {"width": 1280, "height": 720}
@@ -40,6 +43,19 @@ DONE = f"""() => {{
   return lesson.sessionContext.session?.kernel?.status === "idle"
     && (cells.every(cell => cell.count) || cells.some(cell => cell.errors.length));
 }}"""
+
+#: What the page shows instead, if a notebook doesn't open.
+STATE = """() => {
+  const panel = window.jupyterapp?.shell.currentWidget;
+  return JSON.stringify({
+    shown: panel?.context?.path ?? panel?.id,
+    read: panel?.context?.isReady,
+    session: panel?.sessionContext?.isReady,
+    kernel: panel?.sessionContext?.session?.kernel?.status,
+    connection: panel?.sessionContext?.session?.kernel?.connectionStatus,
+    dialogs: Array.from(document.querySelectorAll(".jp-Dialog"), dialog => dialog.innerText),
+  });
+}"""
 
 IMAGES = """async () => {
   const images = Array.from(document.querySelectorAll(".jp-Notebook .jp-OutputArea img"));
@@ -92,8 +108,7 @@ def take(browser: Browser, address: str, path: str, limit: float, album: Path | 
         context.on("request", lambda request: asked(request.url))
         page.on("websocket", lambda socket: asked(socket.url))
 
-        page.goto(f"{address}lab/tree/{path}?reset")  # without what was open before
-        page.wait_for_function(OPEN, arg=path, timeout=OPENED)
+        open_notebook(page, address, path)
         start = time.monotonic()
         run_all(page)
         in_time = True
@@ -116,6 +131,27 @@ def take(browser: Browser, address: str, path: str, limit: float, album: Path | 
         seconds=seconds,
         in_time=in_time,
     )
+
+
+def write_notebook(folder: Path, path: str, sources: Sequence[str]) -> None:
+    """Write a notebook with these cells where the Lab has the others."""
+    notebook = new_notebook(  # type: ignore[no-untyped-call]
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        cells=[
+            new_code_cell(source, id=f"cell-{number}")  # type: ignore[no-untyped-call]
+            for number, source in enumerate(sources)
+        ],
+    )
+    nbformat.write(notebook, folder / path)  # type: ignore[no-untyped-call]
+
+
+def open_notebook(page: Page, address: str, path: str) -> None:
+    """Open a notebook, with nothing else open, and wait until its kernel is ready."""
+    page.goto(f"{address}lab/tree/{path}?reset")
+    try:
+        page.wait_for_function(OPEN, arg=path, timeout=OPENED, polling=100)
+    except TimeoutError as error:
+        raise AssertionError(f"{path} didn't open: {page.evaluate(STATE)}") from error
 
 
 def run_all(page: Page) -> None:

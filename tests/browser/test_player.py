@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from course_lib.explore import play, running_numbers
 from course_lib.trace import KINDS, Trace
 from tests.browser import still
-from tests.browser.lesson import OPEN, OPENED, SCREEN
+from tests.browser.lesson import SCREEN, open_notebook, write_notebook
 
 TURNS = """
 from course_lib.explore import play
@@ -33,15 +33,6 @@ play(Trace.build(tasks, spans, cpu=2, end=2, model="made"))
 """
 BUSY = "import time\nuntil = time.time() + 30\nwhile time.time() < until: pass"
 
-#: Make a notebook of these cells, where the Lab has the others.
-SAVE = """([path, sources]) => jupyterapp.serviceManager.contents.save(path, {
-  type: "notebook", format: "json", content: {
-    nbformat: 4, nbformat_minor: 5, metadata: { kernelspec: { name: "python3", display_name: "" } },
-    cells: sources.map((source, at) => ({
-      cell_type: "code", id: `cell-${at}`, source, metadata: {}, outputs: [], execution_count: null,
-    })),
-  },
-})"""
 CELLS = """() => Array.from(lesson.content.model.cells)
   .map(cell => [cell.type, cell.sharedModel.source, cell.executionCount])"""
 MODE = "() => lesson.content.mode"
@@ -157,15 +148,12 @@ def test_it_stands_alone_with_the_keyboard_and_the_pointer(browser: Browser) -> 
 
 
 @pytest.fixture(scope="module")
-def lab(browser: Browser, address: str) -> Iterator[Page]:
+def lab(browser: Browser, address: str, course: Path) -> Iterator[Page]:
     """A notebook with two players, and a cell that keeps the kernel busy."""
+    write_notebook(course, PATH, [TURNS.strip(), MANY.strip(), BUSY])
     with browser.new_context(viewport=SCREEN) as context:  # type: ignore[arg-type]
         page = context.new_page()
-        page.goto(f"{address}lab?reset")
-        page.wait_for_function("() => window.jupyterapp?.serviceManager.isReady", timeout=OPENED)
-        page.evaluate(SAVE, [PATH, [TURNS.strip(), MANY.strip(), BUSY]])
-        page.goto(f"{address}lab/tree/{PATH}?reset")
-        page.wait_for_function(OPEN, arg=PATH, timeout=OPENED)
+        open_notebook(page, address, PATH)
         for at in range(2):
             page.evaluate(RUN_CELL, at)
             expect(page.locator(".course-player")).to_have_count(at + 1, timeout=20_000)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.lesson import DONE, OPEN, OPENED, SCREEN, run_all
+from tests.browser.lesson import DONE, OPENED, SCREEN, open_notebook, run_all, write_notebook
 
 NOTEBOOK = "notebooks/predictions.ipynb"
 ITEMS = ["async", "processes", "threads"]
@@ -24,16 +24,6 @@ SOURCES = [
 ]
 ROOM, NUMBER, ORDER, POINT = range(4)
 STRAY = ("a", "b", "x", "m", "d", "d", "ArrowLeft", "ArrowUp", "ArrowRight", "ArrowDown")
-
-#: A notebook with these cells, saved as a file.
-SAVE = """([path, sources]) => jupyterapp.serviceManager.contents.save(path, {
-  type: "notebook", format: "json",
-  content: {nbformat: 4, nbformat_minor: 5,
-    metadata: {kernelspec: {name: "python3", display_name: "Python 3"}},
-    cells: sources.map((source, n) => (
-    {id: `cell-${n}`, cell_type: "code", source, metadata: {}, outputs: [], execution_count: null}
-  ))},
-}).then(() => true)"""
 
 #: All that a key could change: the cells, which are chosen, the mode, and what was executed.
 CELLS = """() => [lesson.content.activeCellIndex, lesson.content.mode,
@@ -53,16 +43,15 @@ RESTART = """() => lesson.sessionContext.restartKernel().then(() => true)"""
 
 
 @pytest.fixture
-def page(browser: Browser, address: str, request: pytest.FixtureRequest) -> Iterator[Page]:
+def page(
+    browser: Browser, address: str, course: Path, request: pytest.FixtureRequest
+) -> Iterator[Page]:
     """A notebook with one prediction of each kind, run; each test has a lesson of its own."""
     sources = [source.replace("{lesson}", request.node.name) for source in SOURCES]
+    write_notebook(course, NOTEBOOK, sources)
     with browser.new_context(viewport=SCREEN, reduced_motion="reduce") as context:  # type: ignore[arg-type]
         page = context.new_page()
-        page.goto(f"{address}lab?reset")
-        page.wait_for_function("() => window.jupyterapp?.serviceManager.isReady", timeout=OPENED)
-        page.evaluate(SAVE, [NOTEBOOK, sources])
-        page.goto(f"{address}lab/tree/{NOTEBOOK}?reset")
-        page.wait_for_function(OPEN, arg=NOTEBOOK, timeout=OPENED)
+        open_notebook(page, address, NOTEBOOK)
         run(page)
         yield page
         page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")

@@ -10,22 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from course_lib.lesson.question import LAST, Asked, load
-from tests.browser.lesson import DONE, OPEN, OPENED, SCREEN, run_all
+from tests.browser.lesson import DONE, OPENED, SCREEN, open_notebook, run_all, write_notebook
 
 NOTEBOOK = "notebooks/questions.ipynb"
 ONE, SEVERAL = "02_quadrant/cook", "02_quadrant/software_parallel"
-
-#: A notebook with these cells, saved as a file.
-SAVE = """([path, sources]) => jupyterapp.serviceManager.contents.save(path, {
-  type: "notebook", format: "json",
-  content: {
-    nbformat: 4, nbformat_minor: 5,
-    metadata: {kernelspec: {name: "python3", display_name: "Python 3", language: "python"}},
-    cells: sources.map((source, n) => ({
-      id: `cell-${n}`, cell_type: "code", source, metadata: {}, outputs: [], execution_count: null,
-    })),
-  },
-}).then(() => true)"""
 
 #: All that a key could change: the cells, which are chosen, and the mode.
 CELLS = """() => [lesson.content.activeCellIndex, lesson.content.mode,
@@ -57,7 +45,7 @@ CONTRAST = """form => {
 
 
 @pytest.fixture
-def page(browser: Browser, address: str, tmp_path: Path) -> Iterator[Page]:
+def page(browser: Browser, address: str, course: Path, tmp_path: Path) -> Iterator[Page]:
     """A notebook with two questions, run, with a progress file of its own."""
     begin = (
         f"import os\nos.environ['COURSE_HOME'] = {str(tmp_path)!r}\n"
@@ -65,13 +53,10 @@ def page(browser: Browser, address: str, tmp_path: Path) -> Iterator[Page]:
         "from course_lib.lesson.question import question\nbegin('02_quadrant')"
     )
     sources = [begin, f"question({ONE!r})", f"question({SEVERAL!r})"]
+    write_notebook(course, NOTEBOOK, sources)
     with browser.new_context(viewport=SCREEN, reduced_motion="reduce") as context:  # type: ignore[arg-type]
         page = context.new_page()
-        page.goto(f"{address}lab?reset")
-        page.wait_for_function("() => window.jupyterapp?.serviceManager.isReady", timeout=OPENED)
-        page.evaluate(SAVE, [NOTEBOOK, sources])
-        page.goto(f"{address}lab/tree/{NOTEBOOK}?reset")
-        page.wait_for_function(OPEN, arg=NOTEBOOK, timeout=OPENED)
+        open_notebook(page, address, NOTEBOOK)
         run(page)
         yield page
         page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
