@@ -1,6 +1,7 @@
 """What a lesson is made of: predict, run, compare, explain; and what is kept of it."""
 
 from course_lib.lesson.comparison import Comparison
+from course_lib.lesson.exercise import check
 from course_lib.lesson.predict import Prediction, predict
 from course_lib.lesson.progress import (
     begin,
@@ -12,17 +13,21 @@ from course_lib.lesson.progress import (
     recall,
     remember,
 )
+from course_lib.lesson.question import Question, question
 
 __all__ = [
     "Comparison",
     "Prediction",
+    "Question",
     "begin",
+    "check",
     "export_progress",
     "finish",
     "forget",
     "import_progress",
     "predict",
     "progress",
+    "question",
     "recall",
     "remember",
 ]

@@ -1,0 +1,94 @@
+"""What exercises hand to a learner's program: things to use, each of which writes down its use.
+
+They write to a file, so that they work in threads, in coroutines and in other processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from pathlib import Path
+
+from course_lib.record import clock
+
+__all__ = ["Fetch", "Tally"]
+
+WAIT = 0.1  # seconds
+
+
+class Fetch:
+    """Fetch something, which takes 0.1 s, all of it waiting; each fetch is written down.
+
+    It may be used in threads, in coroutines and in other processes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __call__(self, number: int = 0) -> str:
+        """Fetch number so-and-so; the thread that asks waits."""
+        start, kind = clock(), "thread"
+        with contextlib.suppress(RuntimeError):
+            asyncio.get_running_loop()
+            kind = "blocked"  # a whole event loop
+        time.sleep(WAIT)
+        self._note(start, kind)
+        return f"page {number}"
+
+    async def later(self, number: int = 0) -> str:
+        """Fetch number so-and-so; only the coroutine that asks waits."""
+        start = clock()
+        await asyncio.sleep(WAIT)
+        self._note(start, "loop")
+        return f"page {number}"
+
+    def _note(self, start: int, kind: str) -> None:
+        note(self.path, f"{start} {clock()} {kind}")
+
+    def done(self) -> list[tuple[int, int, str]]:
+        """Return what was written down, a fetch a row: start, stop, how it waited."""
+        rows = (line.split() for line in notes(self.path))
+        return [(int(start), int(stop), kind) for start, stop, kind in rows]
+
+
+class Tally:
+    """A number to count with, which takes a moment to read: others may write meanwhile."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+        self._value = 0
+
+    @property
+    def value(self) -> int:
+        """How much has been counted."""
+        value = self._value
+        time.sleep(0)  # here another thread may get its turn
+        return value
+
+    @value.setter
+    def value(self, value: int) -> None:
+        self._value = value
+        note(self.path, f"{value}")
+
+    def lost(self) -> int:
+        """Return how many of the updates, each by one, are not in the last value."""
+        values = [int(line) for line in notes(self.path)]
+        return len(values) - values[-1] if values else 0
+
+
+def note(path: str, line: str) -> None:
+    """Add a line to a file; whoever else writes at the same time, it stays whole."""
+    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(file, f"{line}\n".encode())
+    finally:
+        os.close(file)
+
+
+def notes(path: str) -> list[str]:
+    """Return the lines of such a file; none if nothing was written."""
+    with contextlib.suppress(FileNotFoundError):
+        return Path(path).read_text().splitlines()
+    return []

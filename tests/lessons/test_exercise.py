@@ -1,0 +1,612 @@
+"""Exercises: what fails, what passes, what is said; and nothing a program does gets out."""
+
+import gc
+import json
+import math
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from course_lib import machine
+from course_lib.lesson import exercise as exercises
+from course_lib.lesson import guard
+from course_lib.lesson.exercise import Finding, Row, Verdict, check, exercise
+from course_lib.lesson.exercises import LESSONS, quadrant
+from course_lib.lesson.exercises.probes import Tally
+from course_lib.lesson.guard import Limits, Seen, guarded
+
+SOLUTIONS = Path(__file__).parents[2] / "notebooks" / "solutions"
+KEYS = [f"02_quadrant/{name}" for name in quadrant.EXERCISES]
+Saved = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(autouse=True)
+def saved(monkeypatch: pytest.MonkeyPatch) -> Saved:
+    """Keep progress in a dictionary, and count tries from zero."""
+    entries: Saved = {}
+    module = import_module("course_lib.lesson.progress")  # its package has a function of that name
+
+    def remember(kind: str, key: str, entry: dict[str, Any]) -> None:
+        entries[f"{kind} {key}"] = entry
+
+    monkeypatch.setattr(module, "remember", remember)
+    monkeypatch.setattr(module, "recall", lambda kind, key: entries.get(f"{kind} {key}"))
+    monkeypatch.setattr(exercises, "_tries", {})
+    return entries
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left() -> Iterator[None]:
+    """No process, no thread, no file descriptor may be left behind."""
+    gc.collect()
+    threads, files = threading.active_count(), psutil.Process().num_fds() if fds() else 0
+    yield
+    end = time.monotonic() + 2
+    while (left := signed()) and time.monotonic() < end:
+        time.sleep(0.01)
+    assert not left
+    assert not [child for child in psutil.Process().children() if "sandbox" in words(child)]
+    while threading.active_count() > threads and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threading.active_count() <= threads
+    assert not fds() or psutil.Process().num_fds() <= files + 1  # /proc itself may be open
+
+
+def fds() -> bool:
+    return hasattr(psutil.Process(), "num_fds")
+
+
+def words(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+def signed() -> list[psutil.Process]:
+    """The processes that live and carry a check's sign."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if guard.SIGN in process.environ() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def written(code: str) -> Callable[..., Any]:
+    """The function that a cell with this code defines."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(code, "<cell>", "exec"), names)  # noqa: S102 - as a cell is
+    program: Callable[..., Any] = names["program"]
+    return program
+
+
+def text_of(verdict: Verdict) -> str:
+    return verdict._repr_mimebundle_()["text/plain"]
+
+
+def page_of(verdict: Verdict) -> str:
+    return verdict._repr_mimebundle_()["text/html"]
+
+
+# The exercises ----------------------------------------------------------------------------------------
+
+
+def solutions(lesson: str) -> list[tuple[str, str]]:
+    """The solutions in a lesson's notebook: (key, code), a check's cell with the one before."""
+    cells = json.loads((SOLUTIONS / f"{lesson}.ipynb").read_text("utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    found = [
+        (called[1], f"{code[0]}\n{before}")
+        for before, this in pairwise(code)
+        if (called := re.match(r'check\("([^"]+)"', this))
+    ]
+    assert found
+    return found
+
+
+SOLVED = [pair for lesson in LESSONS for pair in solutions(lesson)]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_a_starter_does_not_pass(key: str, saved: Saved) -> None:
+    verdict = check(key, written(exercise(key).starter))
+    assert verdict.passed is False
+    assert verdict.seen.ended == "returned"
+    lesson, name = key.split("/")
+    entry = {"lesson": lesson, "exercise": name, "passed": False, "tries": 1}
+    assert saved == {f"checks {key}": entry}
+
+
+def test_a_lesson_begins_each_exercise_with_its_starter() -> None:
+    for key in KEYS:
+        cells = json.loads((SOLUTIONS.parent / f"{key.split('/')[0]}.ipynb").read_text("utf-8"))
+        code = ["".join(cell["source"]) for cell in cells["cells"] if cell["cell_type"] == "code"]
+        assert code[code.index(f'check("{key}", program)') - 1] == exercise(key).starter.strip()
+
+
+@pytest.mark.parametrize(("key", "code"), SOLVED)
+def test_a_solution_passes(key: str, code: str, saved: Saved) -> None:
+    verdict = check(key, written(code))
+    if verdict.passed is None:  # one usable core, or a busy machine
+        assert "can't be decided on this machine, because" in text_of(verdict)
+        assert saved == {}
+    else:
+        assert verdict.passed, text_of(verdict)
+        assert saved[f"checks {key}"]["passed"] is True
+
+
+def test_every_exercise_has_a_solution() -> None:
+    assert {key for key, _ in SOLVED} == set(KEYS)
+
+
+@pytest.mark.parametrize("key", ["02_quadrant", "02_quadrant/nothing", "nowhere/waits", ""])
+def test_an_unknown_exercise(key: str) -> None:
+    with pytest.raises(ValueError, match="waits|02_quadrant"):
+        check(key, len)
+
+
+POOL = "from concurrent.futures import ThreadPoolExecutor\n"
+WRONG_WAITS = {
+    "asleep": ("import time\ndef program(fetch):\n    time.sleep(0.1)\n", "never called"),
+    "blocking": (
+        (
+            "import asyncio\nasync def program(fetch):\n"
+            "    async def one(n):\n        fetch(n)\n"
+            "    await asyncio.gather(*(one(n) for n in range(10)))\n"
+        ),
+        "blocks the thread that the event loop runs on",
+    ),
+    "awaited one by one": (
+        "async def program(fetch):\n    for n in range(10):\n        await fetch.later(n)\n",
+        "`async` alone overlaps nothing",
+    ),
+    "joined at once": (
+        (
+            "from threading import Thread\ndef program(fetch):\n    for n in range(10):\n"
+            "        thread = Thread(target=fetch, args=(n,))\n"
+            "        thread.start()\n        thread.join()\n"
+        ),
+        "before you start the next",
+    ),
+    "a lock": (
+        (
+            f"{POOL}from threading import Lock\ndef program(fetch):\n    lock = Lock()\n"
+            "    def one(n):\n        with lock:\n            fetch(n)\n"
+            "    with ThreadPoolExecutor(10) as pool:\n        list(pool.map(one, range(10)))\n"
+        ),
+        "as a lock does",
+    ),
+    "two workers": (
+        (
+            f"{POOL}def program(fetch):\n"
+            "    with ThreadPoolExecutor(2) as pool:\n        list(pool.map(fetch, range(10)))\n"
+        ),
+        "too few workers",
+    ),
+    "too few": (
+        (
+            f"{POOL}def program(fetch):\n"
+            "    with ThreadPoolExecutor(9) as pool:\n        list(pool.map(fetch, range(9)))\n"
+        ),
+        "Only 9 of 10",
+    ),
+    "not waited for": (
+        (
+            "from threading import Thread\ndef program(fetch):\n    for n in range(10):\n"
+            "        Thread(target=lambda: [fetch() for n in range(9)]).start()\n"
+        ),
+        "left 10 running",
+    ),
+}
+LOOPS = "sum(i * i for i in range(3_000_000))"
+WRONG_BOTH = {
+    "threads around Python": (
+        (
+            f"{POOL}def program():\n    with ThreadPoolExecutor(2) as pool:\n"
+            f"        list(pool.map(lambda n: {LOOPS}, 'AB'))\n"
+        ),
+        "take turns, for each needs the GIL",
+    ),
+    "coroutines that compute": (
+        (
+            "import asyncio\nasync def program():\n"
+            f"    async def one():\n        {LOOPS}\n"
+            "    await asyncio.gather(one(), one())\n"
+        ),
+        "never waits, lets no other have a turn",
+    ),
+    "only waits": (
+        (
+            "import asyncio\nasync def program():\n"
+            "    await asyncio.gather(*(asyncio.sleep(0.3) for n in 'ABC'))\n"
+        ),
+        "waiting keeps no core busy",
+    ),
+}
+if not machine().gil:
+    del WRONG_BOTH["threads around Python"]  # there it is right
+
+
+@pytest.mark.parametrize("name", WRONG_WAITS)
+def test_wrong_waits_are_told_what_is_wrong(name: str) -> None:
+    code, feedback = WRONG_WAITS[name]
+    verdict = check("02_quadrant/waits", written(code))
+    assert verdict.passed is False
+    assert feedback in text_of(verdict)
+
+
+@pytest.mark.parametrize("name", WRONG_BOTH)
+def test_wrong_programs_for_both_are_told_what_is_wrong(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quadrant, "free_cores", lambda seen: 2.0)
+    monkeypatch.setattr(quadrant, "one_core", lambda: False)
+    code, feedback = WRONG_BOTH[name]
+    verdict = check("02_quadrant/both", written(code))
+    assert verdict.passed is False
+    assert feedback in text_of(verdict)
+
+
+def test_each_wrong_attempt_has_feedback_of_its_own() -> None:
+    for wrong in (WRONG_WAITS, WRONG_BOTH):
+        assert len({feedback for _, feedback in wrong.values()}) == len(wrong)
+
+
+def both(in_flight: float, cores: float) -> Finding:
+    """What is found in a program with these numbers."""
+    seen = Seen("returned", "", in_flight, cores, cpu=cores, wall=1.0, tasks=2, processes=1)
+    return quadrant.BOTH.judge(seen, Path())
+
+
+def test_one_task_on_several_cores_is_not_concurrent() -> None:
+    assert both(1.0, 1.9).passed is False
+    assert "Parallel, not concurrent" in both(1.0, 1.9).advice
+
+
+def test_one_usable_core_decides_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quadrant, "one_core", lambda: True)
+    assert both(2.0, 0.98).passed is None
+    assert "usable core" in both(2.0, 0.98).why_not
+    assert both(1.0, 0.98).passed is False  # but one thing at a time is seen on any machine
+
+
+def test_what_others_used_was_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quadrant, "attainable", lambda: 1.9)
+    cores = machine().logical_cores
+    quiet = Seen("returned", "", wall=2.0, others=-2.0)  # as if it had one core more, so two
+    busy = Seen("returned", "", wall=2.0, others=2.0 * (cores - 1))
+    assert quadrant.free_cores(quiet) == min(1.9, cores + 1)
+    assert quadrant.free_cores(busy) == 1.0
+
+
+def test_a_busy_machine_decides_nothing(monkeypatch: pytest.MonkeyPatch, saved: Saved) -> None:
+    monkeypatch.setattr(quadrant, "one_core", lambda: False)
+    monkeypatch.setattr(quadrant, "free_cores", lambda seen: 1.1)
+    verdict = check("02_quadrant/both", written(WRONG_BOTH["only waits"][0]))
+    assert verdict.passed is None
+    assert "only 1.10 cores were free" in text_of(verdict)
+    assert not verdict.hints
+    assert saved == {}
+
+
+# The verdict ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def _idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run nothing: what is seen is a program that did nothing."""
+    seen = Seen("returned", "", 1.0, 0.0)
+    monkeypatch.setattr(exercises, "guarded", lambda *args, **options: seen)
+
+
+@pytest.mark.usefixtures("_idle")
+def test_each_try_that_fails_gives_one_more_hint(saved: Saved) -> None:
+    program = written("def program(fetch):\n    pass\n")
+    hints = [len(check(KEYS[0], program).hints) for _ in range(4)]
+    assert hints == [1, 2, 3, 3]
+    assert saved[f"checks {KEYS[0]}"]["tries"] == 4
+
+
+@pytest.mark.usefixtures("_idle")
+def test_what_was_passed_stays_passed(saved: Saved) -> None:
+    saved[f"checks {KEYS[0]}"] = {"passed": True, "tries": 2}
+    assert check(KEYS[0], written("def program(fetch):\n    pass\n")).passed is False
+    assert saved[f"checks {KEYS[0]}"]["passed"] is True
+
+
+def made_up(passed: bool | None) -> Verdict:
+    row = Row("tasks <in> flight", "1.00", "5 or more", passed)
+    seen = Seen("returned", "", printed="<b>", details="line 1")
+    return Verdict(exercise(KEYS[0]), passed, seen, Finding((row,), "so & so", "because"), 1)
+
+
+@pytest.mark.parametrize(
+    ("passed", "mark", "cell"),
+    [
+        (True, "✓ Passed", "✓ reached"),
+        (False, "✗ Not yet", "✗ not reached"),
+        (None, "– Can&#x27;t be decided", "– can&#x27;t be decided here"),
+    ],
+)
+def test_a_verdict_is_told_in_words_and_symbols(passed: bool | None, mark: str, cell: str) -> None:
+    page = page_of(made_up(passed))
+    assert mark in page
+    assert cell in page
+    assert 'role="status"' in page
+    assert "<caption>" in page
+    assert "&lt;b&gt;" in page
+    assert "<in>" not in page
+
+
+def test_a_program_that_is_no_function() -> None:
+    with pytest.raises(TypeError, match="program must be a function"):
+        check(KEYS[0], written("def program(fetch): return 1\n")(None))
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("def program():\n    pass\n", "begin like this: `def program(fetch):`"),
+        ("def program(fetch):\n    yield fetch()\n", "has a `yield`"),
+        ("def program(fetch):\n    return (fetch(n) for n in range(10))\n", "a generator"),
+    ],
+)
+def test_a_function_that_does_not_fit(code: str, said: str) -> None:
+    verdict = check(KEYS[0], written(code))
+    assert verdict.passed is False
+    assert said in text_of(verdict)
+
+
+# What is seen -----------------------------------------------------------------------------------------
+
+SMALL = Limits(seconds=1.5, memory=400 << 20, processes=10, threads=50, printed=200_000)
+
+
+def seen_of(body: str, **options: Any) -> Seen:
+    """What is seen of a program with this body."""
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    return guarded(
+        written(f"import os, sys, time, threading\ndef program():\n{lines}\n"), **options
+    )
+
+
+def test_the_numbers_of_a_program() -> None:
+    seen = seen_of(
+        "print('hello')\nthreads = [threading.Thread(target=time.sleep, args=(0.2,)) for _ in 'AB']\n"
+        "[t.start() for t in threads]\n[t.join() for t in threads]\nreturn {'sum': 3}"
+    )
+    assert seen.ended == "returned", seen
+    assert 1.5 < seen.concurrency < 2.1
+    assert 0 <= seen.parallelism < 0.5
+    assert (seen.tasks, seen.processes, seen.value, seen.left) == (2, 1, {"sum": 3}, ())
+    assert seen.printed == "hello\n"
+    assert 10e6 < seen.memory < 1e9
+    assert 0.2 <= seen.wall < 1
+
+
+def test_the_heart_beside_a_program_that_blocks_the_loop() -> None:
+    code = (
+        "import asyncio, time\nasync def program():\n"
+        "    await asyncio.sleep(0.05)\n    {0}\n    await asyncio.sleep(0.05)\n"
+    )
+    blocked = guarded(written(code.format("time.sleep(0.3)")), heartbeat=True)
+    free = guarded(written(code.format("await asyncio.to_thread(time.sleep, 0.3)")), heartbeat=True)
+    assert blocked.gap > 0.25 > free.gap
+    assert blocked.tasks == 1  # the heart is none of them
+
+
+def test_memory_a_task() -> None:
+    seen = seen_of(
+        "def hold():\n    kept = b'x' * 20_000_000\n    time.sleep(0.3)\n"
+        "threads = [threading.Thread(target=hold) for _ in range(4)]\n"
+        "[t.start() for t in threads]\n[t.join() for t in threads]"
+    )
+    assert seen.tasks == 4
+    if sys.platform == "linux":
+        assert 15e6 < seen.memory_a_task < 40e6
+    assert math.isnan(seen_of("pass").memory_a_task)
+
+
+COUNT = """\
+from threading import Lock, Thread
+def program(tally):
+    lock = {lock}
+    def add():
+        for n in range(200):
+            with lock:
+                tally.value += 1
+    threads = [Thread(target=add) for _ in range(4)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+"""
+
+
+@pytest.mark.parametrize("lock", ["Lock()", "__import__('contextlib').nullcontext()"])
+def test_lost_updates_are_counted(lock: str, tmp_path: Path) -> None:
+    tally = Tally(tmp_path / "tally")
+    seen = guarded(written(COUNT.format(lock=lock)), (tally,))
+    assert seen.ended == "returned", seen
+    assert (tally.lost() == 0) == (lock == "Lock()")
+
+
+def test_processes_that_do_work_are_counted() -> None:
+    seen = seen_of(
+        "from course_lib import Task, compute, run\n"
+        "run([Task(n, compute(0.05)) for n in 'AB'], 'processes')"
+    )
+    assert seen.ended == "returned", seen
+    assert seen.processes >= 2
+
+
+# What goes wrong --------------------------------------------------------------------------------------
+
+DEADLOCK = """\
+a, b = threading.Lock(), threading.Lock()
+def one(first, second):
+    with first:
+        time.sleep(0.1)
+        with second:
+            pass
+threads = [threading.Thread(target=one, args=pair) for pair in ((a, b), (b, a))]
+[t.start() for t in threads]
+[t.join() for t in threads]"""
+HANDLERS = """\
+import signal
+for number in (signal.SIGTERM, signal.SIGINT):
+    signal.signal(number, signal.SIG_IGN)
+while True:
+    try:
+        time.sleep(1)
+    except BaseException:
+        pass"""
+CHILD = "[sys.executable, '-c', 'import time; time.sleep(60)']"
+BOMB = f"import subprocess\nfor n in range(20):\n    subprocess.Popen({CHILD})\ntime.sleep(60)"
+HIDDEN = f"import subprocess\nsubprocess.Popen({CHILD}, start_new_session=True)\nos._exit(0)"
+FORK = """\
+for n in range(3):
+    if os.fork() == 0:
+        os.setsid()
+        time.sleep(60)"""
+HOSTILE = {
+    "hang in Python": ("while True:\n    pass", "hung", "It was computing"),
+    "hang in sleep": ("time.sleep(60)", "hung", "It was waiting"),
+    "deadlock": (DEADLOCK, "hung", "as in a deadlock"),
+    "hang in C": ("import re\nre.match('(a+)+$', 'a' * 40 + 'b')", "hung", "It was computing"),
+    "endless print": ("while True:\n    print('spam ' * 20)", "printed", "printed more than"),
+    "memory flood": (
+        "kept = []\nwhile True:\n    kept.append(b'x' * 10_000_000)",
+        "memory",
+        "more memory than it may",
+    ),
+    "process bomb": (BOMB, "processes", "more than 10 processes"),
+    "thread bomb": (
+        (
+            "for n in range(100):\n    threading.Thread(target=time.sleep, args=(60,)).start()\n"
+            "time.sleep(60)"
+        ),
+        "threads",
+        "more than 50 threads",
+    ),
+    "sys.exit": ("sys.exit(3)", "exited", "asked Python to end (SystemExit: 3) in line 3"),
+    "os._exit": ("os._exit(3)", "died", "exit code 3, as by os._exit"),
+    "raise": ("raise ValueError('no such thing')", "raised", "raised ValueError: no such thing"),
+    "interrupt itself": ("raise KeyboardInterrupt", "raised", "raised KeyboardInterrupt"),
+    "error that can't be shown": (
+        "class Bad(Exception):\n    def __str__(self):\n        raise TypeError\nraise Bad",
+        "raised",
+        "its text can't be shown",
+    ),
+    "result that can't be shown": (
+        "class Bad:\n    def __repr__(self):\n        raise TypeError\nreturn Bad()",
+        "returned",
+        "ran, and returned",
+    ),
+    "unpicklable result": ("return threading.Lock()", "returned", "ran, and returned"),
+    "closed stdout": ("sys.stdout.close()\nprint(1)", "raised", "closed file"),
+    "closed descriptors": ("os.close(1)\nos.close(2)\nreturn 1", "returned", "ran, and returned"),
+    "all descriptors closed": ("os.closerange(0, 100)", "died", "ended in mid-run"),
+    "recursion": ("def f():\n    return f()\nf()", "raised", "RecursionError"),
+    "input": ("input()", "raised", "EOFError"),
+    "threads that never end": (
+        "for n in range(3):\n    threading.Thread(target=time.sleep, args=(60,)).start()",
+        "returned",
+        "left 3 running (thread",
+    ),
+    "children that never end": (
+        f"import subprocess\nsubprocess.Popen({CHILD})",
+        "returned",
+        "left 1 running (process",
+    ),
+    "daemon": (HIDDEN, "died", "by os._exit(0)"),
+    "signal handlers": (HANDLERS, "hung", "It was waiting"),
+}
+if sys.platform != "win32":
+    HOSTILE |= {
+        "fork and return": ("os.fork()", "returned", "returned"),
+        "forked daemons": (FORK, "returned", "left 3 running (process"),
+        "killed": ("os.kill(os.getpid(), 9)", "died", "killed by SIGKILL"),
+        "crash": ("import ctypes\nctypes.string_at(0)", "died", "SIGSEGV"),
+    }
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_program_is_reported_as_what_it_is(name: str) -> None:
+    body, ended, said = HOSTILE[name]
+    start = time.monotonic()
+    seen = seen_of(body, limits=SMALL)
+    assert (seen.ended, said in seen.sentence) == (ended, True), seen
+    assert len(seen.printed) < 3000
+    assert time.monotonic() - start < 10
+
+
+def test_where_a_program_hung_is_told() -> None:
+    seen = seen_of(DEADLOCK, limits=SMALL)
+    assert seen.details.count("in one, line 7") == 2
+
+
+def test_where_a_program_raised_is_told() -> None:
+    seen = seen_of("x = 0\nreturn 1 / x", limits=SMALL)
+    assert "in line 4" in seen.sentence
+    assert 'File "<cell>", line 4, in program' in seen.details
+    assert "course_lib" not in seen.details
+
+
+def test_a_function_that_cannot_be_copied_names_what_it_uses() -> None:
+    seen = guarded(
+        written("import threading\nlock = threading.Lock()\ndef program():\n    with lock: pass\n")
+    )
+    assert seen.ended == "unsendable"
+    assert "'lock'" in seen.sentence
+    big = guarded(written("data = bytes(60_000_000)\ndef program():\n    return len(data)\n"))
+    assert "60 MB" in big.sentence
+    assert "'data'" in big.sentence
+
+
+def test_a_function_that_cannot_be_loaded() -> None:
+    code = (
+        "def fail():\n    raise ValueError('not here')\nclass Odd:\n"
+        "    def __reduce__(self):\n        return fail, ()\n"
+        "odd = Odd()\ndef program():\n    return odd\n"
+    )
+    seen = guarded(written(code))
+    assert seen.ended == "unsendable"
+    assert "not here" in seen.sentence
+
+
+def test_a_hostile_program_is_no_pass_and_its_report_is_a_verdict() -> None:
+    verdict = check(KEYS[0], written("def program(fetch):\n    print('hi')\n    1 / 0\n"))
+    assert verdict.passed is False
+    assert "ZeroDivisionError" in page_of(verdict)
+    assert "It printed:\nhi" in text_of(verdict)
+
+
+@pytest.mark.parametrize("body", ["time.sleep(60)", HANDLERS, BOMB])
+def test_an_interrupt_ends_a_check_at_once(body: str) -> None:
+    sent: list[float] = []
+
+    def interrupt() -> None:
+        sent.append(time.monotonic())
+        signal.raise_signal(signal.SIGINT) if sys.platform == "win32" else os.kill(
+            os.getpid(), signal.SIGINT
+        )
+
+    timer = threading.Timer(1.5, interrupt)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        seen_of(body, limits=Limits(seconds=20))
+    assert time.monotonic() - sent[0] < 0.5
+    timer.join()
