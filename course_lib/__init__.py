@@ -12,6 +12,7 @@ from course_lib.activity import one_task
 from course_lib.machine import machine
 from course_lib.models import MODELS, run, why_not
 from course_lib.observe import observe
+from course_lib.simulate import simulate
 from course_lib.tasks import Task, compute, wait
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = [
     "observe",
     "one_task",
     "run",
+    "simulate",
     "wait",
     "why_not",
 ]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import operator
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from numbers import Real
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, SupportsIndex, TypeVar
 
 __all__ = ["Compute", "Pace", "Step", "Task", "Wait", "calibrate", "compute", "wait"]
 
@@ -37,6 +38,7 @@ class Wait:
 Step = Compute | Wait | Callable[[], Any]
 T = TypeVar("T")
 
+MOST_TASKS = 200_000
 LONGEST = 1e9  # seconds: some 30 years, which every clock and timer can count
 
 
@@ -150,6 +152,36 @@ def one_of(what: str, value: T, allowed: tuple[T, ...]) -> T:
     if value not in allowed:
         raise ValueError(f"{what} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
     return value
+
+
+def whole(what: str, value: object, least: int, most: int) -> int:
+    """Return a whole number, NumPy's too, as an int; raise if it isn't one from least to most."""
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+        raise TypeError(f"{what} must be a whole number, not {value!r}")
+    found = operator.index(value)
+    if not least <= found <= most:
+        allowed = f"{least}" if least == most else f"{least} to {most:,}"
+        raise ValueError(f"{what} must be {allowed}, not {found:,}")
+    return found
+
+
+def task_list(tasks: object) -> tuple[Task, ...]:
+    """Return tasks as a tuple; raise if there are none, too many, or two of one name."""
+    if isinstance(tasks, Task):
+        raise TypeError(f"tasks must be a list of tasks: write [Task({tasks.name!r}, …)]")
+    if not isinstance(tasks, Iterable):
+        raise TypeError(f"tasks must be a list of tasks, made by Task(name, *steps), not {tasks!r}")
+    given = tuple(tasks)
+    if not 1 <= len(given) <= MOST_TASKS:
+        raise ValueError(f"tasks must hold 1 to {MOST_TASKS:,} tasks, not {len(given):,}")
+    seen: set[str] = set()
+    for task in given:
+        if not isinstance(task, Task):
+            raise TypeError(f"tasks must hold tasks, made by Task(name, *steps), not {task!r}")
+        if task.name in seen:
+            raise ValueError(f"tasks must not hold a name twice, and {task.name!r} is there twice")
+        seen.add(task.name)
+    return given
 
 
 # How much work is "0.1 seconds"? -----------------------------------------------------------------

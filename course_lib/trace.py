@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["ROOMS", "WALL", "Trace", "room"]
 
 #: The kinds of span: it runs · it waits · it could run but doesn't · it is in code whose inside
-#: isn't seen · it runs, in chunks too coarse to say when · it is held by what it has started.
-KINDS = ("run", "wait", "ready", "call", "blur", "held")
+#: isn't seen · it runs, in chunks too coarse to say when · it is held by what it has started · its
+#: core turns to it.
+KINDS = ("run", "wait", "ready", "call", "blur", "held", "switch")
 
 #: Where the quadrant's walls stand, on both axes: below, "one" with some room for measuring.
 WALL = 1.15
@@ -65,7 +66,7 @@ class Trace:
         `task` and `worker` (their numbers), `core` (−1: unknown), `start`, `stop`, and `kind`:
         "run", "wait", "ready" (it could run, but something else did), "call" (in a function
         whose inside isn't seen), "blur" (chunks too coarse to tell), "held" (what it has started
-        is in flight, and counts instead).
+        is in flight, and counts instead), "switch" (its core turns to it: simulated).
     results : tuple
         Each task's result: the value of its last callable, else None.
     outcomes : tuple of str
@@ -105,7 +106,7 @@ class Trace:
             *((c, "f8") for c in ("arrival", "start", "finish", "cpu")),
         ]
         numbers = [(c, "i4") for c in ("task", "worker", "core")]
-        span_type = [*numbers, ("start", "f8"), ("stop", "f8"), ("kind", "U5")]
+        span_type = [*numbers, ("start", "f8"), ("stop", "f8"), ("kind", "U6")]
         table = np.array(rows, dtype=columns)
         lines = np.sort(np.array(list(spans), dtype=span_type), order=["start", "stop"])
         facts.setdefault("results", (None,) * len(rows))

@@ -1,0 +1,480 @@
+"""The machine you don't have: the same tasks on any number of cores, played out step by step.
+
+A simulation is a heap of what comes next. The clock jumps from one moment to the next; at each, what
+ends or arrives is dealt with, and then cores that are free take from the tasks that are ready.
+Nothing is random, so the same tasks give the same trace, to the nanosecond.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from course_lib.tasks import Compute, Task, Wait, duration, one_of, task_list, whole
+
+if TYPE_CHECKING:
+    from course_lib.trace import Trace
+
+__all__ = ["POLICIES", "simulate"]
+
+#: Who of the ready gets a core: who came first · who has the least to compute · the same, asked anew
+#: whenever one gets ready · who came first, but only for a quantum.
+POLICIES = ("fifo", "sjf", "stcf", "rr")
+
+SWITCH = 5_000_000  # ns: Python's switch interval, and the quantum of "rr", unless given
+PERIOD = 100_000_000  # ns: in each such period a quota gives so much CPU time; Linux's default
+MOST_CORES = 100_000
+MOST_SLICES = 5_000_000
+
+#: What happens first where several things happen at the same moment.
+END, READY, EXPIRE, THROTTLE, REFILL = range(5)
+
+
+def simulate(
+    tasks: Iterable[Task],
+    cores: int = 1,
+    policy: str = "fifo",
+    quantum: float | None = None,
+    switch_cost: float = 0.0,
+    *,
+    workers: int | None = None,
+    split: bool = False,
+    gil: bool | float | None = None,
+    quota: float | None = None,
+) -> Trace:
+    """Run tasks on a machine that need not exist, and return the trace of what would happen.
+
+    Ties go by arrival, then by the order in the list. A task that gets ready as a quantum ends
+    queues ahead of the one that is preempted, and that one goes to the tail.
+
+    Parameters
+    ----------
+    tasks : iterable of Task
+        At least one; no name twice. Their steps compute or wait: a callable can't be simulated.
+    cores : int
+        How many cores the machine has.
+    policy : {"fifo", "sjf", "stcf", "rr"}
+        First in, first out · shortest job first (by all of a task's computing) · shortest time to
+        completion first, which preempts · round-robin.
+    quantum : float, optional
+        Seconds after which "rr" preempts a task, if another is ready. None: 0.005.
+    switch_cost : float
+        Seconds that a core needs to turn from one task to another.
+    workers : int, optional
+        How many tasks may be in flight; None: all of them. A wait keeps its worker and frees its
+        core. With `split`, into how many parts a computation is cut; None: one a core.
+    split : bool
+        Task after task, each computation cut evenly over the workers, as model "data_parallel" does.
+    gil : bool or float, optional
+        Whether pure Python code needs the one GIL; a number is its switch interval in seconds (True:
+        0.005). It is asked for once another task waits for it. Who gives up its core gives up the GIL.
+    quota : float, optional
+        How many cores' worth of CPU time there is in each period of 0.1 s: once used up, all tasks
+        are throttled until the next period.
+
+    Returns
+    -------
+    Trace
+        Of model "simulate". Its CPU time is what tasks computed and what switching cost.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument can't be.
+
+    Examples
+    --------
+    >>> from course_lib import Task, compute, wait
+    >>> trace = simulate([Task("P0", compute(1), wait(5), compute(1)), Task("P1", compute(4))])
+    >>> trace.makespan, trace.cpu
+    (7.0, 6.0)
+    """
+    given = task_list(tasks)
+    for task in given:
+        for step in task.steps:
+            if not isinstance(step, Compute | Wait):
+                raise TypeError(
+                    f"a step of task {task.name!r} is {step!r}, which can't be simulated: "
+                    "how long would it take? Use compute(...) and wait(...)"
+                )
+    cores = whole("cores", cores, 1, MOST_CORES)
+    one_of("policy", policy, POLICIES)
+    if quantum is not None and policy != "rr":
+        raise ValueError(f"quantum={quantum!r} goes with policy 'rr' only, not with {policy!r}")
+    if workers is not None:
+        workers = whole("workers", workers, 1, MOST_CORES)
+    if not isinstance(split, bool):
+        raise TypeError(f"split must be True or False, not {split!r}")
+    machine = Simulation(
+        given,
+        cores,
+        policy,
+        quantum=SWITCH if quantum is None else _positive("quantum", quantum),
+        switch_cost=_ns(duration("switch_cost", switch_cost)),
+        workers=workers if not split else 1,
+        parts=(workers or cores) if split else 1,
+        gil=None
+        if gil is None or gil is False
+        else SWITCH
+        if gil is True
+        else _positive("gil", gil),
+        quota=None if quota is None else _positive("quota", quota),
+    )
+    machine.play()
+    return machine.trace(workers, None if quota is None else float(quota))
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * 1e9)
+
+
+def _positive(what: str, value: object) -> int:
+    """Return a number of seconds (or of cores, for a second) above 0 in nanoseconds."""
+    found = _ns(duration(what, value))
+    if not found > 0:
+        raise ValueError(f"{what} must be more than 0, not {value!r}")
+    return found
+
+
+@dataclass(slots=True, eq=False)
+class Life:
+    """What a task has before it, and what it has done. Times are nanoseconds."""
+
+    index: int
+    arrival: int
+    steps: deque[tuple[str, int]]  # "wait", "python" or "native", and how long
+    left: int  # computing that is still to do
+    total: int
+    start: int | None = None
+    finish: int | None = None
+    parts: int = 0  # of the present computation that are not done
+    spans: list[tuple[int, int, int, int, str]] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """A computation of a task, or a part of one: what a core is given."""
+
+    life: Life
+    worker: int
+    left: int
+    needs_gil: bool
+    core: int = -1  # where it runs, or ran last
+    given: int = 0  # when it was given that core
+    since: int = 0  # when the core has turned to it
+    turn: int = 0  # how often it was given a core or lost it: events of an earlier turn are void
+    running: bool = False
+
+
+class Simulation:
+    """A machine in mid-run."""
+
+    def __init__(
+        self,
+        tasks: tuple[Task, ...],
+        cores: int,
+        policy: str,
+        *,
+        quantum: int,
+        switch_cost: int,
+        workers: int | None,
+        parts: int,
+        gil: int | None,
+        quota: int | None,
+    ) -> None:
+        self.tasks, self.cores, self.policy = tasks, cores, policy
+        self.quantum, self.switch_cost, self.parts, self.gil = quantum, switch_cost, parts, gil
+        self.now = self.count = 0
+        self.events: list[tuple[int, int, int, int, int, Callable[[], object]]] = []
+        self.free = list(range(cores))  # a heap; a core in it may have been taken (see `taken`)
+        self.taken = bytearray(cores)
+        self.last: list[int | None] = [None] * cores  # which task a core had last
+        self.workers = list(range(min(workers or len(tasks), len(tasks))))
+        self.queue: deque[Life] = deque()  # tasks that have arrived, and have no worker yet
+        #: Jobs that are ready: those that need the GIL, and the others.
+        self.ready: tuple[list[tuple[int, int, int, Job]], ...] = ([], [])
+        self.holder: Job | None = None  # of the GIL
+        self.asked = False  # whether the holder is to give it up
+        self.longest: list[tuple[int, int, Job, int]] = []  # running ones, for "stcf"
+        self.busy: dict[int, Job] = {}  # by core
+        self.budget = None if quota is None else quota * PERIOD // 1_000_000_000
+        self.used = self.counted = 0  # CPU time of this period, and until when it is counted
+        self.throttled = False
+        self.expected = 0  # how often throttling was expected: earlier expectations are void
+        self.lives = [_life(index, task, gil is not None) for index, task in enumerate(tasks)]
+        self.unfinished = len(tasks)
+        slices = sum(life.total for life in self.lives) / min(
+            quantum if policy == "rr" else math.inf, gil or math.inf
+        )
+        if slices > MOST_SLICES:
+            raise ValueError(
+                f"this would be cut into {slices:,.0f} slices, and {MOST_SLICES:,} are the most: "
+                "make the quantum (or the GIL's switch interval) longer, or the tasks shorter"
+            )
+
+    def play(self) -> None:
+        """Go from moment to moment till all is done."""
+        for life in self.lives:
+            self.at(life.arrival, READY, life, partial(self.arrive, life))
+        if self.budget is not None:
+            self.at(PERIOD, REFILL, self.lives[0], self.refill)
+        while self.events:
+            self.now = self.events[0][0]
+            while self.events and self.events[0][0] == self.now:
+                heapq.heappop(self.events)[-1]()
+            self.dispatch()
+
+    def at(self, time: int, first: int, life: Life, act: Callable[[], object]) -> None:
+        """Let something happen later."""
+        self.count += 1
+        heapq.heappush(self.events, (time, first, life.arrival, life.index, self.count, act))
+
+    # A task's way -----------------------------------------------------------------------------
+
+    def arrive(self, life: Life) -> None:
+        """Give a task a worker, or let it queue for one."""
+        self.queue.append(life)
+        self.admit()
+
+    def admit(self) -> None:
+        while self.workers and self.queue:
+            life = self.queue.popleft()
+            self.go_on(life, heapq.heappop(self.workers))
+
+    def go_on(self, life: Life, worker: int) -> None:
+        """Begin a task's next step; without one it is done."""
+        if not life.steps:
+            life.finish = self.now
+            self.unfinished -= 1
+            heapq.heappush(self.workers, worker)
+            self.admit()
+            return
+        kind, length = life.steps.popleft()
+        if kind == "wait":
+            self.started(life, self.now)
+            life.spans.append((worker, -1, self.now, self.now + length, "wait"))
+            self.at(self.now + length, READY, life, partial(self.go_on, life, worker))
+            return
+        life.parts = self.parts
+        for part in range(self.parts):
+            share = length // self.parts + (part < length % self.parts)
+            needs_gil = self.gil is not None and kind == "python"
+            self.get_ready(Job(life, worker if self.parts == 1 else part, share, needs_gil))
+
+    def started(self, life: Life, time: int) -> None:
+        if life.start is None:
+            life.start = time
+
+    # Ready ------------------------------------------------------------------------------------
+
+    def get_ready(self, job: Job) -> None:
+        """Queue for a core."""
+        self.count += 1
+        rank = {"sjf": job.life.total, "stcf": job.life.left}.get(self.policy, self.count)
+        tie = job.life.arrival if self.policy in ("sjf", "stcf") else 0
+        heapq.heappush(self.ready[not job.needs_gil], (rank, tie, self.count, job))
+
+    def next_ready(self) -> tuple[list[tuple[int, int, int, Job]], Job] | None:
+        """Return who is next, and of which heap; None if nobody can run."""
+        heaps = [heap for heap in self.ready[self.holder is not None :] if heap]
+        if not heaps:
+            return None
+        heap = min(heaps, key=lambda heap: heap[0])
+        return heap, heap[0][-1]
+
+    def dispatch(self) -> None:
+        """Give free cores to ready jobs; with "stcf", also cores of those with more to do."""
+        while not self.throttled and (found := self.next_ready()):
+            heap, job = found
+            core = self.free_core(job)
+            if core is None and (self.policy != "stcf" or not self.make_room(job)):
+                break
+            if core is not None:
+                heapq.heappop(heap)
+                self.run(job, core)
+        if self.gil is not None and self.holder and self.ready[0] and not self.asked:
+            holder = self.holder
+            self.asked = True
+            due = max(self.now, holder.since) + self.gil
+            self.at(due, EXPIRE, holder.life, self.if_still(holder, self.preempt))
+
+    def free_core(self, job: Job) -> int | None:
+        """Return the core where the job ran last, if that is free; else the first free one."""
+        if job.core >= 0 and not self.taken[job.core]:
+            return job.core
+        while self.free and self.taken[self.free[0]]:
+            heapq.heappop(self.free)
+        return self.free[0] if self.free else None
+
+    def make_room(self, job: Job) -> bool:
+        """Preempt the running job that has the most left to do, if that is more."""
+        while self.longest and self.longest[0][3] != self.longest[0][2].turn:
+            heapq.heappop(self.longest)
+        if not self.longest or -self.longest[0][0] - self.now <= job.life.left:
+            return False
+        self.preempt(heapq.heappop(self.longest)[2])
+        return True
+
+    # Running ----------------------------------------------------------------------------------
+
+    def run(self, job: Job, core: int, cost: int | None = None) -> None:
+        """Let a core run a job, from now on, or once it has turned to it."""
+        self.count_used()
+        life = job.life
+        if cost is None:
+            cost = self.switch_cost if self.last[core] not in (None, life.index) else 0
+        job.core, job.given, job.since = core, self.now, self.now + cost
+        job.turn, job.running = job.turn + 1, True
+        self.taken[core], self.last[core], self.busy[core] = 1, life.index, job
+        if job.needs_gil:
+            self.holder, self.asked = job, False
+        self.started(life, job.since)
+        self.at(job.since + job.left, END, life, self.if_still(job, self.end))
+        if self.policy == "rr":
+            self.at(job.since + self.quantum, EXPIRE, life, self.if_still(job, self.expire))
+        if self.policy == "stcf":
+            self.count += 1
+            heapq.heappush(self.longest, (-job.since - life.left, -self.count, job, job.turn))
+        self.expect_throttling()
+
+    def if_still(self, job: Job, act: Callable[[Job], object]) -> Callable[[], object]:
+        """Return what does the act, if the job then is still in this turn on a core."""
+        turn = job.turn
+
+        def still() -> None:
+            if job.running and job.turn == turn:
+                act(job)
+
+        return still
+
+    def halt(self, job: Job) -> None:
+        """Note what a running job has done until now."""
+        self.count_used()
+        here, begin = (job.worker, job.core), min(job.since, self.now)
+        if begin > job.given:
+            job.life.spans.append((*here, job.given, begin, "switch"))
+        if (done := self.now - begin) or not job.left:
+            job.life.spans.append((*here, begin, self.now, "run"))
+        job.left -= done
+        job.life.left -= done
+        job.turn += 1
+        job.running = False
+
+    def leave(self, job: Job) -> None:
+        """Take a job from its core."""
+        self.halt(job)
+        del self.busy[job.core]
+        self.taken[job.core] = 0
+        heapq.heappush(self.free, job.core)
+        if self.holder is job:
+            self.holder, self.asked = None, False
+        self.expect_throttling()
+
+    def preempt(self, job: Job) -> None:
+        """Send a job from its core to the tail of those that are ready."""
+        self.leave(job)
+        self.get_ready(job)
+
+    def expire(self, job: Job) -> None:
+        """End a quantum: others first, if there are any that could use this core."""
+        if self.ready[1] or (self.ready[0] and self.holder in (None, job)):
+            self.preempt(job)
+        else:
+            self.at(self.now + self.quantum, EXPIRE, job.life, self.if_still(job, self.expire))
+
+    def end(self, job: Job) -> None:
+        """End a computation; the last part of one leads to the task's next step."""
+        self.leave(job)
+        job.life.parts -= 1
+        if not job.life.parts:
+            self.go_on(job.life, job.worker if self.parts == 1 else 0)
+
+    # The quota --------------------------------------------------------------------------------
+
+    def count_used(self) -> None:
+        if not self.throttled:
+            self.used += len(self.busy) * (self.now - self.counted)
+        self.counted = self.now
+
+    def expect_throttling(self) -> None:
+        """Find out anew when the quota will be used up: more or fewer run than before."""
+        if self.budget is None or not self.busy or self.throttled:
+            return
+        self.expected += 1
+        left = max(0, self.budget - self.used) // len(self.busy)
+        act = partial(self.throttle, self.expected)
+        self.at(self.now + left, THROTTLE, self.lives[0], act)
+
+    def throttle(self, expected: int) -> None:
+        """Stop all that run, where they are, till the next period."""
+        if self.expected == expected and self.busy and not self.throttled:
+            for job in self.busy.values():
+                self.halt(job)
+            self.throttled = True
+
+    def refill(self) -> None:
+        """Begin a period, with all of its CPU time."""
+        self.count_used()
+        self.used = 0
+        if self.throttled:
+            self.throttled = False
+            for core, job in list(self.busy.items()):
+                self.run(job, core, cost=0)
+        self.expect_throttling()
+        if self.unfinished:
+            self.at(self.now + PERIOD, REFILL, self.lives[0], self.refill)
+
+    # What has happened ------------------------------------------------------------------------
+
+    def trace(self, workers: int | None, quota: float | None) -> Trace:
+        """Return the trace."""
+        from course_lib.trace import Trace
+
+        rows, spans, cpu = [], [], 0
+        for life, task in zip(self.lives, self.tasks, strict=True):
+            start, finish = (life.start or 0) / 1e9, (life.finish or 0) / 1e9
+            cpu += life.total
+            rows.append((task.name, life.arrival / 1e9, start, finish, life.total / 1e9))
+            for worker, core, begin, stop, kind in gaps_filled(life):
+                cpu += (stop - begin) * (kind == "switch")
+                spans.append((life.index, worker, core, begin / 1e9, stop / 1e9, kind))
+        return Trace.build(
+            rows,
+            spans,
+            cpu=cpu / 1e9,
+            end=self.now / 1e9,
+            model="simulate",
+            workers=workers,
+            cores=self.cores,
+            usable_cores=min(float(self.cores), quota or math.inf),
+        )
+
+
+def _life(index: int, task: Task, tell_apart: bool) -> Life:
+    """Return a task's steps, those of one kind that follow each other made one."""
+    steps: deque[tuple[str, int]] = deque()
+    for step in task.steps:
+        kind = "wait" if isinstance(step, Wait) else "python"
+        if isinstance(step, Compute) and tell_apart:
+            kind = step.kind
+        length = _ns(step.seconds) if isinstance(step, Compute | Wait) else 0
+        if steps and steps[-1][0] == kind != "wait":
+            length += steps.pop()[1]
+        steps.append((kind, length))
+    total = sum(length for kind, length in steps if kind != "wait")
+    return Life(index, _ns(task.at), steps, total, total)
+
+
+def gaps_filled(life: Life) -> Iterator[tuple[int, int, int, int, str]]:
+    """Yield a task's spans, and between them, where it could have run but didn't, "ready"."""
+    last = life.start or 0
+    for span in sorted(life.spans, key=lambda span: span[2]):
+        if span[2] > last:
+            yield span[0], -1, last, span[2], "ready"
+        yield span
+        last = max(last, span[3])
