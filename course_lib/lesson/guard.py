@@ -31,6 +31,7 @@ import psutil
 from loky.backend.reduction import dumps
 
 from course_lib.lesson.sandbox import LENGTH, OURS
+from course_lib.patience import Line
 
 __all__ = ["Limits", "Seen", "guarded"]
 
@@ -129,8 +130,8 @@ def guarded(
             "cpu": math.ceil(limits.seconds * CORES) + 60,
             "heartbeat": heartbeat,
         }
-        with _started(folder) as child:
-            end, facts = _watch(child, pickle.dumps(order), limits)
+        with _started(folder) as child, Line() as line:
+            end, facts = _watch(child, pickle.dumps(order), limits, line)
         return _seen(end, facts, child, limits, Path(folder) / "stacks")
 
 
@@ -251,7 +252,7 @@ def _started(folder: str) -> Iterator[Child]:
 # Watching ---------------------------------------------------------------------------------------------
 
 
-def _watch(child: Child, order: bytes, limits: Limits) -> tuple[str, dict[str, Any]]:
+def _watch(child: Child, order: bytes, limits: Limits, line: Line) -> tuple[str, dict[str, Any]]:
     """Let the child do what it is told; return how that ended, and what the child says."""
     threads = [
         threading.Thread(target=child.listen, daemon=True),
@@ -264,13 +265,13 @@ def _watch(child: Child, order: bytes, limits: Limits) -> tuple[str, dict[str, A
             stdin = _pipe(child.process.stdin)
             stdin.write(LENGTH.pack(len(order)) + order)
             stdin.flush()
-        ready = _next(child, limits, SET_UP)
+        ready = _next(child, limits, SET_UP, line)
         if isinstance(ready, str):
             return ("late" if ready == "hung" else ready), {}
         if "ready" not in ready:
             return str(ready["ended"]), ready
         before = child.cpu()
-        facts = _next(child, limits, limits.seconds)
+        facts = _next(child, limits, limits.seconds, line)
         if isinstance(facts, str):
             return facts, {"used": child.cpu() - before}
         return str(facts["ended"]), facts
@@ -282,11 +283,12 @@ def _watch(child: Child, order: bytes, limits: Limits) -> tuple[str, dict[str, A
                 _pipe(pipe).close()
 
 
-def _next(child: Child, limits: Limits, seconds: float) -> dict[str, Any] | str:
+def _next(child: Child, limits: Limits, seconds: float, line: Line) -> dict[str, Any] | str:
     """Return what the child says next; or, as a word, why it has to be stopped."""
     deadline = time.monotonic() + seconds
     look = 0.0
     while True:
+        line.tell("checking")
         with contextlib.suppress(queue.Empty):
             line = child.lines.get(timeout=NAP)
             return dict(json.loads(line)) if line else "died"

@@ -8,17 +8,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from importlib import import_module
 
 from course_lib.errors import RunError, RunTimeout, TaskFailed, WorkerDied
 from course_lib.models.stage import Stage
+from course_lib.patience import Line, patient
 from course_lib.service import service
 from course_lib.tasks import Wait
 from course_lib.trace import Trace
 
 PLAYERS = {"async": "asynchronous"}  # `async` is a word of the language, so no file can have it
 SET_UP = 60.0  # seconds in which the workers must be there
-NAP = 0.2
 GRACE = 1.0  # seconds in which a cancelled run must end
 
 
@@ -43,7 +44,11 @@ def conduct(stage: Stage, timeout: float) -> Trace:
 
     try:
         stage.thread(perform, f"{stage.model} model")
-        in_time = patient(stage.begun, SET_UP) and patient(done, timeout)
+        with Line() as line:
+            starting = partial(line.tell, f"{stage.model}: starting")
+            in_time = patient(stage.begun, SET_UP, starting) and patient(
+                done, timeout, lambda: line.tell(*progress(stage))
+            )
         if not in_time:
             stage.cancel()
             patient(done, GRACE)
@@ -69,13 +74,10 @@ def conduct(stage: Stage, timeout: float) -> Trace:
     return trace
 
 
-def patient(event: threading.Event, seconds: float) -> bool:
-    """Wait for an event in short naps, for an interrupt is only sure to be seen between two."""
-    end = time.monotonic() + seconds
-    while not event.wait(min(NAP, max(0.0, end - time.monotonic()))):
-        if time.monotonic() >= end:
-            return False
-    return True
+def progress(stage: Stage) -> tuple[str, float]:
+    """Say how far a run is, in words and as a share of its tasks."""
+    done, tasks = stage.done(), len(stage.tasks)
+    return f"{stage.model}: {done:,} of {tasks:,} tasks done", done / tasks
 
 
 def _still_running(stage: Stage) -> str:

@@ -41,7 +41,7 @@ def _play(stage: Stage, board: Board) -> None:
         warm = [pool.submit(warm_up, n, stage.workers) for n in range(stage.workers)]
         numbers = {future.result(): n for n, future in enumerate(warm)}  # process id → worker
         stage.begin()
-        futures: dict[int, Future[Record | None]] = {}
+        futures = stage.futures
         for index in stage.arrivals():
             try:
                 steps = bytes(dumps(stage.tasks[index].steps))

@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ class Stage:
     port: int | None = None
     stop: bytearray = field(default_factory=lambda: bytearray(1))
     records: dict[int, Record] = field(default_factory=dict)
+    futures: dict[int, Future[Record | None]] = field(default_factory=dict)  # of worker processes
     died: BaseException | None = None  # what broke the workers, if they broke
     lock: threading.RLock = field(default_factory=threading.RLock)
     on_cancel: list[Callable[[], object]] = field(default_factory=list)
@@ -82,6 +84,12 @@ class Stage:
         thread.start()
         self.threads.append(thread)
         return thread
+
+    def done(self) -> int:
+        """Return how many tasks are done so far."""
+        if self.futures:
+            return sum(future.done() for future in list(self.futures.values()))
+        return sum(record.finish is not None for record in list(self.records.values()))
 
     def end(self) -> None:
         """Stop the clock. CPU time counts once: that of this process, over the whole run."""

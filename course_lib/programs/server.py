@@ -12,12 +12,14 @@ import json
 import sys
 import time
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from course_lib.machine import busy_so_far
 from course_lib.models.stage import Stage
+from course_lib.patience import Line, sent_out
 from course_lib.record import Record, Recorder
 from course_lib.service import answer, ended, helper
 from course_lib.tasks import Pace, Task, calibrate, compute, wait
@@ -88,13 +90,15 @@ def serve(workers: int = 1, *, connections: int = 32, seconds: float = 2.0) -> T
             raise ValueError(f"{what} must be above 0 and at most {most}, not {value!r}")
     pace = calibrate()
     with ExitStack() as stack:
+        line = stack.enter_context(Line())
         command = (__name__, str(pace.python), str(pace.native))
         servers = [stack.enter_context(helper(*command)) for _ in range(workers)]
         ports = [answer(server) for server in servers]
         load = f"{__package__}.client", str(connections), str(seconds), *map(str, ports)
         client = stack.enter_context(helper(*load))
         began, busy = int(answer(client)), busy_so_far()
-        clients = float(answer(client))  # their CPU time: they have finished
+        tell = partial(line.tell, f"{connections} clients ask for {seconds:g} s")
+        clients = float(sent_out(partial(answer, client), tell))  # CPU time: they have finished
         busy = busy_so_far() - busy - clients
         told = []
         for server in servers:
