@@ -30,6 +30,9 @@ def helper(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     )
     try:
         yield process
+    except BaseException:  # an interrupt, perhaps: nobody waits for what it still has to say
+        process.kill()
+        raise
     finally:
         with contextlib.suppress(OSError):
             process.stdin.close()  # type: ignore[union-attr]

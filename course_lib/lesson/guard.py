@@ -290,12 +290,10 @@ def _next(child: Child, limits: Limits, seconds: float, line: Line) -> dict[str,
     while True:
         line.tell("checking")
         with contextlib.suppress(queue.Empty):
-            line = child.lines.get(timeout=NAP)
-            return dict(json.loads(line)) if line else "died"
+            return _told(child.lines.get(timeout=NAP))
         if child.process.poll() is not None:  # a copy of it may still hold the pipe open
             with contextlib.suppress(queue.Empty):
-                line = child.lines.get(timeout=LAST_WORDS)
-                return dict(json.loads(line)) if line else "died"
+                return _told(child.lines.get(timeout=LAST_WORDS))
             return "died"
         if child.count > limits.printed:
             return "printed"
@@ -305,6 +303,10 @@ def _next(child: Child, limits: Limits, seconds: float, line: Line) -> dict[str,
                 return excess
         if time.monotonic() > deadline:
             return "hung"
+
+
+def _told(words: bytes) -> dict[str, Any] | str:
+    return dict(json.loads(words)) if words else "died"
 
 
 def _excess(child: Child, limits: Limits) -> str:
