@@ -1,0 +1,100 @@
+"""axe-core finds nothing to object to in what the course shows, before and after it was used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.lesson import DONE, OPENED, SCREEN, open_notebook, run_all, write_notebook
+
+PATH = "notebooks/axe.ipynb"
+FIRST = """from course_lib import Task, compute, machine, observe, run, wait
+from course_lib.explore import play
+from course_lib.lesson import begin, check, finish, predict, question
+begin('axe')
+trace = run([Task('A', wait(0.1)), Task('B', compute(0.05))], 'threads')"""
+CELLS = [
+    FIRST,
+    "machine()",
+    "trace",
+    "room = predict('room', 'Which room?')\nroom",
+    "number = predict('number', 'How many?', between=(0, 4), unit='cores')\nnumber",
+    "order = predict('order', 'Which order?', order=['one', 'two', 'three'])\norder",
+    "point = predict('point', 'Where?', point=True)\npoint",
+    "question('02_quadrant/cook')",
+    "question('02_quadrant/software_parallel')",
+    "play(trace)",
+    "room.compare(trace) + point.compare(trace)",
+    "number.compare(1.5) + order.compare(['one', 'three', 'two'])",
+    "check('02_quadrant/waits', lambda fetch: [print('hi'), fetch()])",
+    "check('02_quadrant/waits', lambda fetch: 1 / 0)",
+    "finish()",
+]
+
+#: Everything that cells show.
+SHOWN = ".jp-Notebook .jp-OutputArea-output"
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, address: str, course: Path) -> Iterator[Page]:
+    """A notebook with one of everything, run."""
+    write_notebook(course, PATH, CELLS)
+    with browser.new_context(viewport=SCREEN, reduced_motion="reduce") as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        open_notebook(page, address, PATH)
+        run_all(page)
+        page.wait_for_function(DONE, timeout=OPENED, polling=100)
+        expect(page.locator(".course-player")).to_have_count(1)
+        yield page
+        page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
+
+
+@pytest.fixture(scope="module", params=["JupyterLab Light", "JupyterLab Dark"])
+def theme(request: pytest.FixtureRequest, page: Page) -> Iterator[None]:
+    """Each theme in turn; afterwards the first one again, for the server keeps it."""
+    change = "theme => jupyterapp.commands.execute('apputils:change-theme', {theme})"
+    light = str(request.param.endswith("Light")).lower()
+    page.evaluate(change, request.param)
+    page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=light)
+    yield
+    page.evaluate(change, "JupyterLab Light")
+
+
+def objections(page: Page) -> list[str]:
+    """What axe-core objects to, each with the element."""
+    found = Axe().run(page, context={"include": [[SHOWN]]})
+    assert found.response["testEngine"]["name"] == "axe-core"
+    return [
+        f"{rule['id']} ({rule['help']}): {node['html'][:200]}"
+        for rule in found.response["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def test_it_does_object_to_what_is_wrong(page: Page) -> None:
+    page.locator(SHOWN).last.evaluate("shown => shown.append(new Image())")
+    assert any(said.startswith("image-alt") for said in objections(page))
+    page.locator(SHOWN).last.evaluate("shown => shown.lastElementChild.remove()")
+
+
+@pytest.mark.usefixtures("theme")
+def test_no_objection_before_anything_is_answered(page: Page) -> None:
+    assert objections(page) == []
+
+
+@pytest.mark.usefixtures("theme")
+def test_no_objection_to_answers_hints_and_errors(page: Page) -> None:
+    for form in page.locator("form.course-widget, form.course-question").all():
+        for button in form.get_by_role("button").all():
+            if button.is_enabled():  # unanswered: each says what is missing
+                button.click()
+    for form in page.locator("form.course-question").all():
+        for choice in form.locator("input:enabled").all()[:1]:
+            choice.check()
+            form.get_by_role("button", name="Check").click()
+    page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    assert objections(page) == []
