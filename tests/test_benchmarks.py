@@ -25,18 +25,20 @@ def test_every_figure_is_shown_beside_its_peers() -> None:
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=120,
+        timeout=240,
     )
     assert (run.returncode, run.stderr) == (0, "")
     wanted = [(program, "ms") for program in ("pass", "import numpy", "import course_lib")]
     wanted += [(f"1 round a chunk, {name}", "ns") for name in ("nobody watching", *WATCHERS)]
     wanted += [(f"5000 ns a chunk, {name}", "ns") for name in ("nobody watching", *WATCHERS)]
     wanted += [(f"5000 ns a chunk, {name}", "%") for name in WATCHERS]
+    sliders = ("the player, median of 20 moves", "interact and matplotlib, median")
+    wanted += [(name, "ms") for name in sliders]
     lines = run.stdout.splitlines()
     for name, unit in wanted:
         row = re.compile(rf"{re.escape(name)}{FIGURES}  {unit}( |$)")
         assert len([line for line in lines if row.match(line)]) == 1, f"{name} in {unit}: {lines}"
-    assert len(re.findall(r"  [\d.]+ +(?:yes|NO)$", run.stdout, re.MULTILINE)) == 3
+    assert len(re.findall(r"  [\d.]+ +(?:yes|NO)$", run.stdout, re.MULTILINE)) >= 6
 
 
 @pytest.mark.parametrize(

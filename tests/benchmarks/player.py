@@ -18,19 +18,24 @@ NAMES = ("chromium", "chromium-browser", "google-chrome")
 COUNTS = (1_000, 20_000)  # spans
 
 
+def chromium() -> str | None:
+    """Return the program of a browser, if there is one."""
+    found = [os.environ.get("COURSE_CHROMIUM"), *map(shutil.which, NAMES)]
+    return next(filter(None, found), None)
+
+
 def rows(quick: bool = False) -> list[Row]:
     """Count frames while nothing plays, and while traces play; no rows without a browser."""
-    found = [os.environ.get("COURSE_CHROMIUM"), *map(shutil.which, NAMES)]
-    program = next(filter(None, found), None)
+    program = chromium()
     if program is None:
         return []
     rounds, seconds = (1, 0.3) if quick else (5, 1.0)
     rates: dict[str, list[float]] = {"an empty page": []}
     with (
         sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=program, chromium_sandbox=False) as chromium,
+        playwright.chromium.launch(executable_path=program, chromium_sandbox=False) as browser,
     ):
-        page = chromium.new_page(viewport={"width": 1280, "height": 720})
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
         rates["an empty page"] = [page.evaluate(still.FRAMES, seconds)[0] for _ in range(rounds)]
         for count in COUNTS:
             for zoomed in (False, True):

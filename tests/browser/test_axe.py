@@ -98,3 +98,25 @@ def test_no_objection_to_answers_hints_and_errors(page: Page) -> None:
             form.get_by_role("button", name="Check").click()
     page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
     assert objections(page) == []
+
+
+@pytest.mark.parametrize("zoom", [1, 2])
+@pytest.mark.usefixtures("theme")
+def test_everything_can_be_read_at_twice_the_size(
+    page: Page, zoom: int, album: Path | None
+) -> None:
+    """To zoom in by two is to halve the screen: 1280 × 720, a projector's, to 640 × 360.
+
+    The Lab's list of files is closed then, or there is little room for anything else.
+    """
+    page.evaluate("() => jupyterapp.shell.collapseLeft()")
+    page.set_viewport_size({name: size // zoom for name, size in SCREEN.items()})  # type: ignore[arg-type]
+    for number, shown in enumerate(page.locator(SHOWN).all()):
+        shown.scroll_into_view_if_needed()
+        wide = shown.evaluate("shown => [shown.scrollWidth, shown.clientWidth]")
+        assert wide[0] <= wide[1] + 1, (number, wide)
+        if album:
+            album.mkdir(parents=True, exist_ok=True)
+            dark = page.evaluate("() => document.body.dataset.jpThemeLight") == "false"
+            shown.screenshot(path=album / f"shown-{number:02}-{zoom}{'-dark' * dark}.png")
+    page.set_viewport_size(SCREEN)  # type: ignore[arg-type]
