@@ -62,7 +62,7 @@ function paint(canvas, trace, by, { from, to }) {
   const every = Math.ceil(15 / pitch);
   const shown = labels.map((text, row) => (row % every ? "" : text));
   const widest = shown.reduce((a, b) => (b.length > a.length ? b : a), "");
-  const left = Math.min(0.3 * width, Math.max(60, context.measureText(widest).width + 12));
+  const left = Math.min(0.3 * width, Math.max(76, context.measureText(widest).width + 12));
   const scale = (width - left - 8) / (to - from);
 
   context.fillStyle = ink;
