@@ -20,12 +20,13 @@ function hatching(context, color, ratio) {
   return pattern;
 }
 
-// Draw one span: solid is running, hatched is ready, a thin line is waiting.
+// Draw one span: solid is running, hatched is ready, a thin line is waiting, dark is switching.
 function mark({ context, ink, patterns, ratio }, kind, color, x, y, width, height) {
   const top = y - height / 2;
   if (kind === "ready") patterns[color] ??= hatching(context, color, ratio);
   context.globalAlpha = kind === "call" || kind === "blur" ? 0.6 : 1;
-  context.fillStyle = kind === "ready" ? patterns[color] : color;
+  const fills = { ready: patterns[color], switch: ink };
+  context.fillStyle = fills[kind] ?? color;
   if (kind !== "held") context.fillRect(x, top, width, height);
   else for (let dot = x; dot < x + width; dot += 4) context.fillRect(dot, y - 1, 1.5, 2);
   context.globalAlpha = 1;

@@ -64,7 +64,7 @@ export function runningNumbers(trace) {
   const held = these("held")
     .filter((at) => !Number.isNaN(begun[task[at]]))
     .map((at) => [task[at], within(at, starts[at]), within(at, stops[at])]);
-  const runs = these("run").map((at) => [`${task[at]} ${rows.worker[at]}`, starts[at], stops[at]]);
+  const runs = these("run", "switch").map((at) => [`${task[at]} ${rows.worker[at]}`, starts[at], stops[at]]);
   const hidden = these("call", "blur");
   const counted = covering(tasks.map((at) => begun[at]), tasks.map((at) => finish[at]));
   const [holding, running] = [covering(...joined(held)), covering(...joined(runs))];

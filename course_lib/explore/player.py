@@ -148,7 +148,7 @@ def running_numbers(trace: Trace, moments: ArrayLike) -> tuple[Array, Array]:
     in_flight : array of float
         Tasks that are started and not finished, and not held by what they have started.
     cores_busy : array of float
-        Running spans, at most one for each task on each worker. NaN where that can't be seen: some
+        Running (or switching) spans, at most one for each task on each worker. NaN where that can't be seen: some
         task is in a function, or runs in chunks too coarse to tell; or the trace shows no running.
 
     Examples
@@ -172,7 +172,7 @@ def running_numbers(trace: Trace, moments: ArrayLike) -> tuple[Array, Array]:
     in_flight = _covering(start[begun], until[begun], at)
     in_flight -= _covering(*_joined(task.tolist(), *within.tolist()), at)
 
-    runs = spans[spans["kind"] == "run"]
+    runs = spans[np.isin(spans["kind"], ("run", "switch"))]
     keys = zip(runs["task"].tolist(), runs["worker"].tolist(), strict=True)
     busy = _covering(*_joined(keys, runs["start"].tolist(), runs["stop"].tolist()), at)
     hidden = spans[np.isin(spans["kind"], UNSEEN)]

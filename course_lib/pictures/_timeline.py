@@ -109,6 +109,7 @@ STYLES = {
     "call": ("in a function (inside not seen)", 0.62, _inside),
     "blur": ("running, too fine to see", 0.62, _inside),
     "run": ("running", 0.62, _running),
+    "switch": ("switching", 0.62, lambda color: _thin(INK)),
 }
 
 

@@ -184,9 +184,11 @@ def counted(trace: Trace, moment: float) -> tuple[int, float]:
         task["start"] <= moment and not moment >= task["finish"] and number not in held
         for number, task in enumerate(trace.tasks)
     )
-    if at("call", "blur") or "run" not in trace.spans["kind"]:
+    if at("call", "blur") or not {"run", "switch"} & set(trace.spans["kind"].tolist()):
         return in_flight, nan
-    return in_flight, len({(int(span["task"]), int(span["worker"])) for span in at("run")})
+    return in_flight, len(
+        {(int(span["task"]), int(span["worker"])) for span in at("run", "switch")}
+    )
 
 
 @given(traces())
