@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from course_lib import Task, Trace, compute, wait
@@ -176,7 +176,6 @@ def seconds(task: Task, kind: type[Compute | Wait]) -> float:
     return sum((s.seconds for s in task.steps if isinstance(s, kind)), 0.0)
 
 
-@settings(deadline=None)
 @given(TASKS, MACHINES)
 def test_what_holds_on_every_machine(tasks: list[Task], machine: dict[str, Any]) -> None:
     quantum = 0.5 if machine["policy"] == "rr" else None
@@ -196,15 +195,16 @@ def test_what_holds_on_every_machine(tasks: list[Task], machine: dict[str, Any])
     for core in range(machine["cores"]):
         own = np.sort(on_core[on_core["core"] == core], order=["start", "stop"])
         assert (own["start"][1:] >= own["stop"][:-1] - 1e-9).all()
+    again = simulate(tasks, **machine, quantum=quantum)
+    assert (again.spans == spans).all()
+    if not trace.makespan:
+        return  # nothing to do, so there is no mean
     if machine["workers"] and not machine["split"]:
         assert trace.concurrency <= machine["workers"] + 1e-6
     if machine["split"]:
         assert trace.concurrency <= 1 + 1e-6
-    again = simulate(tasks, **machine, quantum=quantum)
-    assert (again.spans == spans).all()
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=30), st.integers(1, 6))
 def test_fifo_is_list_scheduling_and_keeps_grahams_bound(lengths: list[int], cores: int) -> None:
     trace = simulate(bursts(*lengths), cores)
@@ -217,7 +217,6 @@ def test_fifo_is_list_scheduling_and_keeps_grahams_bound(lengths: list[int], cor
     assert trace.makespan <= total / cores + longest + 1e-9
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.lists(st.integers(0, 9), min_size=6))
 def test_shortest_time_to_completion_waits_least(lengths: list[int], arrivals: list[int]) -> None:
     """On one core, no policy has a shorter mean turnaround (Schrage, 1968)."""
