@@ -22,7 +22,7 @@ from typing import Any, Self, TypeGuard
 
 from course_lib.tasks import Compute, Pace, Step, Wait
 
-__all__ = ["Record", "Recorder", "Stepwise", "Stopped", "clock"]
+__all__ = ["Lost", "Record", "Recorder", "Stepwise", "Stopped", "clock"]
 
 clock = time.perf_counter_ns
 
@@ -38,6 +38,10 @@ class Stopped(Exception):
     """The run is to end: raised in the tasks that are still under way."""
 
 
+class Lost(Exception):
+    """The worker that did the task has died."""
+
+
 @dataclass(slots=True)
 class Record:
     """What one task did. Times are nanoseconds of `clock`; `cpu` is CPU time."""
@@ -50,6 +54,7 @@ class Record:
     spans: list[tuple[int, int, str, int]] = field(default_factory=list)  # start, stop, kind, core
     value: Any = None
     error: BaseException | None = None
+    parts: list[Record] = field(default_factory=list)  # what other workers did for this task
 
 
 @dataclass(slots=True)
@@ -88,19 +93,23 @@ class Recorder:
         """Do the steps, one after the other."""
         with self:
             for step in steps:
-                match step:
-                    case Compute():
-                        self.compute(step)
-                    case Wait():
-                        self.wait(step)
-                    case _:
-                        self.record.value = self.call(step)
-                        if isinstance(self.record.value, CoroutineType):
-                            self.record.value.close()
-                            raise TypeError(
-                                "it returned a coroutine: only model 'async' awaits one"
-                            )
+                self.do(step)
         return self.record
+
+    def do(self, step: Step) -> None:
+        """Do one step."""
+        match step:
+            case Compute():
+                self.compute(step)
+            case Wait():
+                self.wait(step)
+            case _:
+                self.record.value = self.call(step)
+                if isinstance(self.record.value, CoroutineType):
+                    self.record.value.close()
+                    raise TypeError(
+                        "it returned a coroutine: only models 'async' and 'hybrid' await one"
+                    )
 
     async def perform_async(self, steps: tuple[Step, ...]) -> Record:
         """Do the steps on an event loop: waits are awaited, all else blocks the loop."""

@@ -178,11 +178,16 @@ class Trace:
         return self.turnaround - self._lasting("run", "call", "blur", "wait", "held")
 
     def _lasting(self, *kinds: str) -> Array:
-        """Seconds that each task spent in spans of these kinds."""
+        """Seconds that each task spent in spans of these kinds; where some overlap, once."""
         chosen = self.spans[np.isin(self.spans["kind"], kinds)]
-        return np.bincount(
-            chosen["task"], weights=chosen["stop"] - chosen["start"], minlength=len(self.tasks)
-        ).astype(np.float64)
+        chosen = chosen[np.argsort(chosen["task"], kind="stable")]
+        apart = chosen["task"] * (self.end + 1)  # one task's spans end before the next one's begin
+        stop = np.maximum.accumulate(chosen["stop"] + apart)
+        covered = np.concatenate([[0.0], stop])[:-1] - apart
+        lasting = (chosen["stop"] - np.maximum(chosen["start"], covered)).clip(0)
+        return np.bincount(chosen["task"], weights=lasting, minlength=len(self.tasks)).astype(
+            np.float64
+        )
 
     def _finish(self) -> Array:
         finish = self.tasks["finish"]

@@ -1,6 +1,6 @@
 """The models: ways to run tasks. Each file is one model, and a worked example of it.
 
-sequential, threads, asynchronous, processes: read them in this order.
+sequential, threads, asynchronous, processes, data_parallel: read them in this order.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import inspect
 import math
 import operator
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, SupportsIndex
 
 from course_lib.machine import allowed_cpus, machine
-from course_lib.tasks import Task, calibrate, duration, one_of
+from course_lib.tasks import Compute, Task, Wait, calibrate, duration, one_of
 
 if TYPE_CHECKING:
     from course_lib.trace import Trace
@@ -22,15 +22,21 @@ if TYPE_CHECKING:
 __all__ = ["MODELS", "run", "why_not"]
 
 #: The names of the models, as `run` takes them.
-MODELS = ("sequential", "threads", "processes", "async")
+MODELS = ("sequential", "threads", "processes", "async", "data_parallel")
 
 MOST_TASKS = 200_000
+MOST_THREADS = 20_000
+MOST_PROCESSES = 61 if sys.platform == "win32" else 512  # Windows waits for no more at once
 MOST_WORKERS = {
     "sequential": 1,
-    "threads": 20_000,
-    "processes": 61 if sys.platform == "win32" else 512,  # Windows waits for no more at once
+    "threads": MOST_THREADS,
+    "processes": MOST_PROCESSES,
     "async": MOST_TASKS,
+    "data_parallel": MOST_PROCESSES,
 }
+IN_PROCESSES = ("processes", "data_parallel")  # they start worker processes
+AWAIT = ("async",)  # they have an event loop for coroutine functions
+ONE_A_TASK = ("threads", "async")  # so many workers, if not told; the others: one a usable core
 
 
 def why_not(name: str) -> str | None:
@@ -42,7 +48,7 @@ def why_not(name: str) -> str | None:
         If there is no such model.
     """
     one_of("model", name, MODELS)
-    if name == "processes" and importlib.util.find_spec("_multiprocessing") is None:
+    if name in IN_PROCESSES and importlib.util.find_spec("_multiprocessing") is None:
         return "this Python can't start processes (it runs in a browser, perhaps): use one on your own machine"
     return None
 
@@ -64,8 +70,9 @@ def run(
     model : str
         One of `MODELS`.
     workers : int, optional
-        How many tasks may be in flight. None: one a task for "threads" and "async", the usable
-        cores (rounded up) for "processes"; "sequential" has 1.
+        How many tasks may be in flight; for "data_parallel", which has one at a time, into how
+        many parts a computation is cut. None: one a task for "threads" and "async", the usable
+        cores (rounded up) for the others; "sequential" has 1.
     cores : int, optional
         How many cores may be busy: the run is pinned to so many (Linux and Windows). None: all
         usable ones.
@@ -107,6 +114,7 @@ def _checked(
         raise TypeError(f"tasks must be a list of tasks: write [Task({tasks.name!r}, …)]")
     if not isinstance(tasks, Iterable):
         raise TypeError(f"tasks must be a list of tasks, made by Task(name, *steps), not {tasks!r}")
+    one_of("model", model, MODELS)
     given = tuple(tasks)
     if not 1 <= len(given) <= MOST_TASKS:
         raise ValueError(f"tasks must hold 1 to {MOST_TASKS:,} tasks, not {len(given):,}")
@@ -117,22 +125,40 @@ def _checked(
         if task.name in seen:
             raise ValueError(f"tasks must not hold a name twice, and {task.name!r} is there twice")
         seen.add(task.name)
-        for step in task.steps if model != "async" else ():
-            if inspect.iscoroutinefunction(step):
-                raise TypeError(
-                    f"a step of task {task.name!r} is a coroutine function, {step!r}: "
-                    f"only model 'async' awaits one, not {model!r}"
-                )
+        for step in task.steps:
+            if not isinstance(step, Compute | Wait):
+                _check_callable(task.name, step, model)
+    workers = _checked_workers(workers, model, len(given))
     if (reason := why_not(model)) is not None:
         raise ValueError(f"model {model!r} can't run here: {reason}")
-    if workers is None:
-        return given, model, _default_workers(model, len(given))
+    return given, model, workers
+
+
+def _check_callable(task: str, step: Callable[[], object], model: str) -> None:
+    """Raise if a model can't do a step."""
+    if inspect.iscoroutinefunction(step) and model not in AWAIT:
+        allowed = " and ".join(map(repr, AWAIT))
+        raise TypeError(
+            f"a step of task {task!r} is a coroutine function, {step!r}: "
+            f"only {allowed} await one, not {model!r}"
+        )
+    if model == "data_parallel":
+        raise TypeError(
+            f"a step of task {task!r} is {step!r}, which model 'data_parallel' can't cut into "
+            "parts: use compute(...) and wait(...)"
+        )
+
+
+def _checked_workers(workers: int | None, model: str, tasks: int) -> int:
     most = MOST_WORKERS[model]
+    if workers is None:
+        wanted = tasks if model in ONE_A_TASK else math.ceil(machine().usable_cores)
+        return min(wanted, most)
     workers = _whole("workers", workers)
     if not 1 <= workers <= most:
         allowed = "1" if most == 1 else f"1 to {most:,}"
         raise ValueError(f"workers must be {allowed} for model {model!r}, not {workers:,}")
-    return given, model, workers
+    return workers
 
 
 def _whole(what: str, value: object) -> int:
@@ -140,12 +166,6 @@ def _whole(what: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise TypeError(f"{what} must be a whole number or None, not {value!r}")
     return operator.index(value)
-
-
-def _default_workers(model: str, tasks: int) -> int:
-    if model != "processes":
-        return min(tasks, MOST_WORKERS[model])
-    return min(math.ceil(machine().usable_cores), MOST_WORKERS[model])
 
 
 def _checked_cores(cores: int | None) -> int | None:

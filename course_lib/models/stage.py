@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from course_lib.machine import busy_so_far, machine
-from course_lib.record import NAP, Record, Recorder, Stopped, clock
+from course_lib.record import NAP, Lost, Record, Recorder, Stopped, clock
 from course_lib.tasks import Pace, Task
 
 if TYPE_CHECKING:
@@ -124,9 +124,10 @@ class Stage:
             times = (self._seconds(record.start), self._seconds(record.finish))
             rows.append((task.name, task.at, *times, record.cpu / 1e9))
             outcomes.append(outcome(record))
-            for begin, stop, kind, core in gaps_filled(record, self.last):
-                where = index, record.worker, core
-                spans.append((*where, self._seconds(begin), self._seconds(stop), kind))
+            for part in (record, *record.parts):
+                for begin, stop, kind, core in gaps_filled(part, self.last):
+                    where = index, part.worker, core
+                    spans.append((*where, self._seconds(begin), self._seconds(stop), kind))
         return Trace.build(
             rows,
             spans,
@@ -149,7 +150,7 @@ def outcome(record: Record) -> str:
     """Say in words how a task ended."""
     if isinstance(record.error, Stopped | asyncio.CancelledError):
         return "stopped"
-    if record.error is not None and record.finish is None and record.start is not None:
+    if isinstance(record.error, Lost):
         return "its worker died"
     if record.error is not None:
         return f"{type(record.error).__name__}: {record.error}"
@@ -163,10 +164,11 @@ def gaps_filled(record: Record, end: int | None) -> Iterator[tuple[int, int, str
     if record.start is None:
         return
     last = record.start
-    for span in [*record.spans, (record.finish or end or last, 0, "", -1)]:
+    parts = [(part.start or last, part.finish or last, "", -1) for part in record.parts]
+    for span in [*sorted([*record.spans, *parts]), (record.finish or end or last, 0, "", -1)]:
         if span[0] - last > GAP:
-            hangs = not span[2] and record.finish is None  # in a step that hasn't come back
+            hangs = not span[1] and record.finish is None  # in a step that hasn't come back
             yield last, span[0], "call" if hangs else "ready", -1
         if span[2]:
             yield span
-            last = span[1]
+        last = max(last, span[1])

@@ -13,7 +13,18 @@ import pytest
 
 from course_lib import compute, wait
 from course_lib.models.stage import gaps_filled, outcome
-from course_lib.record import CALL, RUN, WAIT, Record, Recorder, Stepwise, Stopped, clock, this_core
+from course_lib.record import (
+    CALL,
+    RUN,
+    WAIT,
+    Lost,
+    Record,
+    Recorder,
+    Stepwise,
+    Stopped,
+    clock,
+    this_core,
+)
 from course_lib.tasks import Pace
 
 PACE = Pace(python=5e-5, native=1e-4)  # a chunk of Python code is one round of 50 µs here
@@ -247,6 +258,16 @@ def test_a_task_of_which_nothing_is_heard_was_in_some_function() -> None:
     assert filled([], 0, None, 20_000_000) == [(0, 20_000_000, CALL, -1)]
 
 
+def test_while_other_workers_work_for_a_task_it_is_not_ready() -> None:
+    parts = [Record(0, n, 2_000_000, 9_000_000) for n in (1, 2)]
+    whole = Record(0, 0, 0, 15_000_000, spans=[(10_000_000, 11_000_000, WAIT, -1)], parts=parts)
+    assert list(gaps_filled(whole, None)) == [
+        (0, 2_000_000, "ready", -1),
+        (10_000_000, 11_000_000, WAIT, -1),
+        (11_000_000, 15_000_000, "ready", -1),
+    ]
+
+
 def test_a_task_that_never_started_has_no_span() -> None:
     assert filled([], None, None, 20_000_000) == []
 
@@ -257,7 +278,7 @@ def test_an_outcome_says_how_a_task_ended() -> None:
     assert outcome(Record(0, 0, 5, 6)) == "done"
     assert outcome(Record(0, 0, 5, 6, error=Stopped())) == "stopped"
     assert outcome(Record(0, 0, 5, 6, error=KeyError("x"))) == "KeyError: 'x'"
-    assert outcome(Record(0, 0, 5, None, error=OSError("gone"))) == "its worker died"
+    assert outcome(Record(0, 0, 5, None, error=Lost())) == "its worker died"
 
 
 def test_a_task_computes_for_as_long_as_its_chunks_take(time: Time) -> None:

@@ -12,8 +12,10 @@ import importlib
 import math
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -23,6 +25,7 @@ import pytest
 import course_lib
 from course_lib import MODELS, Task, Trace, compute, machine, run, wait, why_not
 from course_lib.machine import allowed_cpus
+from course_lib.tasks import Step
 
 HERE = machine()
 USABLE = HERE.usable_cores
@@ -30,8 +33,20 @@ WORKERS = min(4, max(2, math.ceil(USABLE)))
 #: More cores than this are never busy. (Short runs may burst past a quota.)
 QUOTA = any("quota" in limit for limit in HERE.limits)
 CEILING = (len(allowed_cpus()) if QUOTA else USABLE) + 0.1
-POOLS = ("threads", "processes", "async")  # the models that may have several tasks in flight
+ALONE = ("sequential", "data_parallel")  # the models that have one task in flight
+NO_CALLS = ("data_parallel",)  # they refuse callables
+LOOPS = ("async",)  # on one worker, the loop, several tasks may be in flight
+IN_PARTS = ("data_parallel",)  # several workers may work for one task
+HAVE = tuple(model for model in MODELS if why_not(model) is None)
+POOLS = tuple(model for model in HAVE if model not in ALONE)
+#: The models that may be impossible on a machine where the tests run, and what would be needed.
+NEEDS: dict[str, str] = {}
 TRIES = 8
+
+
+def calls(model: str, function: Callable[..., object], *arguments: object) -> tuple[Step, ...]:
+    """Return a call as a step, one that can be sent anywhere; no step where there are no calls."""
+    return () if model in NO_CALLS else (partial(function, *arguments),)
 
 
 def at_best(measure: Callable[[], Trace], right: Callable[[Trace, float], object]) -> Trace:
@@ -117,6 +132,33 @@ def test_processes_keep_all_cores_busy() -> None:
     )
 
 
+def test_data_parallel_has_one_task_in_flight_and_keeps_all_cores_busy() -> None:
+    for kind in ("python", "native"):
+        trace = at_best(
+            lambda kind=kind: run(tasks(2, compute(0.4, kind)), "data_parallel", WORKERS),  # type: ignore[misc]
+            lambda t, free: (
+                t.parallelism >= 0.8 * min(WORKERS, free) and abs(t.concurrency - 1) <= 0.05
+            ),
+        )
+        assert in_flight_at_most(trace) == 1
+        if USABLE >= 2:
+            assert trace.room == "parallel, not concurrent"
+
+
+def test_data_parallel_cuts_each_computation_evenly_and_waits_for_all_parts() -> None:
+    def right(trace: Trace, _: float) -> bool:
+        runs = trace.spans[np.isin(trace.spans["kind"], ("run", "blur"))]
+        assert trace.tasks["cpu"].sum() == pytest.approx(trace.cpu)
+        for index in range(2):  # the second step of a task begins when all parts of the first end
+            waits = trace.spans[(trace.spans["kind"] == "wait") & (trace.spans["task"] == index)]
+            own = runs[runs["task"] == index]
+            assert set(own["worker"].tolist()) <= {0, 1, 2}
+            assert (own["stop"] <= waits["start"][0]).all()
+        return set(runs["worker"].tolist()) == {0, 1, 2}
+
+    at_best(lambda: run(tasks(2, compute(0.1), wait(0.01)), "data_parallel", 3), right)
+
+
 def test_async_waits_are_in_flight_together_and_keep_no_core_busy() -> None:
     trace = at_best(
         lambda: run(tasks(8, wait(0.1)), "async"),
@@ -133,9 +175,9 @@ def test_async_tasks_that_only_compute_are_one_in_flight() -> None:
     assert trace.parallelism <= 1.1
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", HAVE)
 def test_a_wait_keeps_its_worker_and_frees_its_core(model: str) -> None:
-    workers = 1 if model == "sequential" else 3
+    workers = 1 if model in ALONE else 3
     trace = at_best(
         lambda: run(tasks(3, wait(0.1)), model, workers),
         lambda t, _: t.concurrency >= 0.8 * workers and t.parallelism <= 0.1,
@@ -143,9 +185,9 @@ def test_a_wait_keeps_its_worker_and_frees_its_core(model: str) -> None:
     assert in_flight_at_most(trace) == workers
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", HAVE)
 def test_a_socket_wait_waits_for_the_service(model: str) -> None:
-    workers = 1 if model == "sequential" else 3
+    workers = 1 if model in ALONE else 3
     trace = at_best(
         lambda: run(tasks(3, wait(0.1, "socket")), model, workers),
         lambda t, _: t.concurrency >= 0.8 * workers and t.parallelism <= 0.3,
@@ -179,14 +221,14 @@ def test_threads_that_share_the_gil_need_longer_for_the_same_work() -> None:
 # Arguments ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", HAVE)
 def test_a_task_starts_when_it_has_arrived(model: str) -> None:
     given = [
-        Task("late", lambda: "late", at=0.2),
-        Task("early", lambda: "early", wait(0.01)),
-        Task("middle", lambda: "middle", at=0.1),
+        Task("late", wait(0.001), *calls(model, str, "late"), at=0.2),
+        Task("early", *calls(model, str, "early"), wait(0.01)),
+        Task("middle", wait(0.001), *calls(model, str, "middle"), at=0.1),
     ]
-    workers = 1 if model == "sequential" else 2
+    workers = 1 if model in ALONE else 2
 
     def right(trace: Trace, _: float) -> bool:
         assert (trace.response >= -1e-6).all()
@@ -196,18 +238,17 @@ def test_a_task_starts_when_it_has_arrived(model: str) -> None:
     trace = at_best(lambda: run(given, model, workers), right)
     assert trace.tasks["arrival"].tolist() == [0.2, 0.0, 0.1]
     assert trace.tasks["name"].tolist() == ["late", "early", "middle"]
-    assert trace.results == ("late", "early", "middle")
+    if model not in NO_CALLS:
+        assert trace.results == ("late", "early", "middle")
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", HAVE)
 def test_results_keep_the_order_of_the_list(model: str) -> None:
-    def result(number: int) -> Callable[[], int]:
-        return lambda: number**2
-
-    given = [Task(f"T{n}", wait(0.02 * (3 - n)), result(n)) for n in range(4)]
-    given += [Task("two", lambda: 1, compute(0.001), lambda: "last"), Task("none", compute(0.001))]
+    given = [Task(f"T{n}", wait(0.02 * (3 - n)), *calls(model, pow, n, 2)) for n in range(4)]
+    last = calls(model, str, "last")
+    given += [Task("two", *last, compute(0.001), *calls(model, int, 5)), Task("none", wait(0.001))]
     trace = run(iter(given), model)
-    assert trace.results == (0, 1, 4, 9, "last", None)
+    assert trace.results == ((None,) * 6 if model in NO_CALLS else (0, 1, 4, 9, 5, None))
     assert trace.outcomes == ("done",) * 6
     assert trace.tasks["name"].tolist() == [task.name for task in given]
     assert trace.model == model
@@ -224,19 +265,25 @@ def test_workers_bound_the_tasks_in_flight(model: str, workers: int) -> None:
 
     trace = at_best(measure, lambda t, _: in_flight_at_most(t) == workers)
     assert trace.workers == workers
-    if model != "async":
+    if model not in LOOPS:
         assert set(trace.spans["worker"].tolist()) <= set(range(workers))
 
 
 @pytest.mark.parametrize(
     ("model", "workers"),
-    [("sequential", 1), ("threads", 5), ("async", 5), ("processes", math.ceil(USABLE))],
+    [
+        ("sequential", 1),
+        ("threads", 5),
+        ("processes", math.ceil(USABLE)),
+        ("async", 5),
+        ("data_parallel", math.ceil(USABLE)),
+    ],
 )
 def test_workers_that_are_not_given_suit_the_model(model: str, workers: int) -> None:
     assert run(tasks(5, wait(0.001)), model).workers == workers
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", HAVE)
 def test_cores_bound_the_cores_busy(model: str) -> None:
     if sys.platform not in ("linux", "win32"):
         with pytest.raises(ValueError, match="only Linux and Windows"):
@@ -253,7 +300,7 @@ def test_cores_bound_the_cores_busy(model: str) -> None:
         assert set(trace.spans["core"].tolist()) <= {-1, before[0]}
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", HAVE)
 def test_a_trace_knows_what_the_machine_could_show(model: str) -> None:
     trace = run(tasks(1, wait(0)), model)
     assert (trace.usable_cores, trace.cores) == (USABLE, None)
@@ -265,24 +312,34 @@ def test_processes_run_in_processes_and_threads_in_this_one() -> None:
     assert set(run([Task(n, os.getpid) for n in "AB"], "threads").results) == {os.getpid()}
 
 
-def test_every_model_can_run_here() -> None:
-    assert [why_not(model) for model in MODELS] == [None] * len(MODELS)
+@pytest.mark.parametrize("model", MODELS)
+def test_a_model_that_cannot_run_here_says_why_and_what_would_make_it_run(model: str) -> None:
+    if (reason := why_not(model)) is None:
+        assert run(tasks(1, wait(0)), model).model == model
+        return
+    assert model in NEEDS and NEEDS[model] in reason
+    with pytest.raises(ValueError, match=re.escape(f"{model!r} can't run here: {reason}")):
+        run(tasks(1, wait(0)), model)
 
 
 # Spans --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", HAVE)
 def test_spans_lie_in_their_task_and_do_not_overlap(model: str) -> None:
-    mixed = tasks(3, compute(0.03), wait(0.02), compute(0.01, "native"), wait(0.01, "socket"), int)
-    trace = run(mixed, model)
+    steps = compute(0.03), wait(0.02), compute(0.01, "native"), wait(0.01, "socket")
+    trace = run(tasks(3, *steps, *calls(model, int)), model)
+    kinds = {"run", "wait"} if model in NO_CALLS else {"run", "wait", "call"}
     for index, task in enumerate(trace.tasks):
         spans = trace.spans[trace.spans["task"] == index]
         assert (spans["stop"] >= spans["start"]).all()
-        assert (spans["start"][1:] >= spans["stop"][:-1]).all()
         assert spans["start"].min() >= task["start"] and spans["stop"].max() <= task["finish"]
-        assert {"run", "wait", "call"} <= set(spans["kind"].tolist())
-        assert len(set(spans["worker"].tolist())) == 1
+        assert kinds <= set(spans["kind"].tolist())
+        if model not in IN_PARTS:
+            assert len(set(spans["worker"].tolist())) == 1
+        for worker in set(spans["worker"].tolist()):
+            own = spans[spans["worker"] == worker]
+            assert (own["start"][1:] >= own["stop"][:-1]).all()
     assert (trace.waiting >= -1e-9).all()
     assert trace.end >= trace.tasks["finish"].max()
 

@@ -143,6 +143,7 @@ def test_split_cuts_each_computation_evenly_and_runs_task_after_task() -> None:
     trace = simulate(tasks, 3, split=True)
     assert (trace.makespan, trace.concurrency) == (3, 1)
     assert trace.cpu == 6
+    assert trace.waiting.tolist() == [0, 2]  # time in which several cores run it counts once
     assert simulate(tasks, 2, split=True, workers=3).makespan == 2 + 1 + 2
 
 
