@@ -1,6 +1,7 @@
 """The models: ways to run tasks. Each file is one model, and a worked example of it.
 
-sequential, threads, asynchronous, processes, data_parallel: read them in this order.
+sequential, threads, asynchronous, processes, data_parallel: read them in this order; then fork_join,
+actors and csp, three ways for threads to share out work.
 """
 
 from __future__ import annotations
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 __all__ = ["MODELS", "run", "why_not"]
 
 #: The names of the models, as `run` takes them.
-MODELS = ("sequential", "threads", "processes", "async", "data_parallel")
+MODELS = (
+    "sequential",
+    "threads",
+    "processes",
+    "async",
+    "data_parallel",
+    "fork_join",
+    "actors",
+    "csp",
+)
 
 MOST_TASKS = 200_000
 MOST_THREADS = 20_000
@@ -33,10 +43,17 @@ MOST_WORKERS = {
     "processes": MOST_PROCESSES,
     "async": MOST_TASKS,
     "data_parallel": MOST_PROCESSES,
+    "fork_join": MOST_THREADS,
+    "actors": MOST_THREADS,
+    "csp": MOST_THREADS,
 }
 IN_PROCESSES = ("processes", "data_parallel")  # they start worker processes
 AWAIT = ("async",)  # they have an event loop for coroutine functions
-ONE_A_TASK = ("threads", "async")  # so many workers, if not told; the others: one a usable core
+ONE_A_TASK = (
+    "threads",
+    "async",
+    "actors",
+)  # so many workers, if not told; the others: one a usable core
 
 
 def why_not(name: str) -> str | None:
@@ -71,8 +88,8 @@ def run(
         One of `MODELS`.
     workers : int, optional
         How many tasks may be in flight; for "data_parallel", which has one at a time, into how
-        many parts a computation is cut. None: one a task for "threads" and "async", the usable
-        cores (rounded up) for the others; "sequential" has 1.
+        many parts a computation is cut. None: one a task for "threads", "async" and "actors", the
+        usable cores (rounded up) for the others; "sequential" has 1.
     cores : int, optional
         How many cores may be busy: the run is pinned to so many (Linux and Windows). None: all
         usable ones.

@@ -34,6 +34,7 @@ WORKERS = min(4, max(2, math.ceil(USABLE)))
 QUOTA = any("quota" in limit for limit in HERE.limits)
 CEILING = (len(allowed_cpus()) if QUOTA else USABLE) + 0.1
 ALONE = ("sequential", "data_parallel")  # the models that have one task in flight
+THREADS = ("threads", "fork_join", "actors", "csp")  # their workers are threads of this process
 NO_CALLS = ("data_parallel",)  # they refuse callables
 LOOPS = ("async",)  # on one worker, the loop, several tasks may be in flight
 IN_PARTS = ("data_parallel",)  # several workers may work for one task
@@ -104,19 +105,21 @@ def test_sequential_has_one_task_in_flight_and_one_core_busy() -> None:
     assert in_flight_at_most(trace) == 1
 
 
-def test_threads_of_python_code_are_in_flight_together_and_keep_one_core_busy() -> None:
+@pytest.mark.parametrize("model", THREADS)
+def test_threads_of_python_code_are_in_flight_together_and_keep_one_core_busy(model: str) -> None:
     def right(trace: Trace, free: float) -> bool:
         if HERE.gil:
             assert trace.parallelism <= 1.1
         return trace.concurrency >= 0.8 * 4 and trace.parallelism >= 0.9 * min(1, free)
 
-    trace = at_best(lambda: run(tasks(4, compute(0.1)), "threads"), right)
+    trace = at_best(lambda: run(tasks(4, compute(0.1)), model, 4), right)
     assert trace.concurrency > 1.15
 
 
-def test_threads_of_native_work_keep_all_cores_busy() -> None:
+@pytest.mark.parametrize("model", THREADS)
+def test_threads_of_native_work_keep_all_cores_busy(model: str) -> None:
     at_best(
-        lambda: run(tasks(2 * WORKERS, compute(0.2, "native")), "threads", WORKERS),
+        lambda: run(tasks(2 * WORKERS, compute(0.2, "native")), model, WORKERS),
         lambda t, free: (
             t.parallelism >= 0.9 * min(WORKERS, free) and t.concurrency >= 0.75 * WORKERS
         ),
@@ -277,6 +280,9 @@ def test_workers_bound_the_tasks_in_flight(model: str, workers: int) -> None:
         ("processes", math.ceil(USABLE)),
         ("async", 5),
         ("data_parallel", math.ceil(USABLE)),
+        ("fork_join", math.ceil(USABLE)),
+        ("actors", 5),
+        ("csp", math.ceil(USABLE)),
     ],
 )
 def test_workers_that_are_not_given_suit_the_model(model: str, workers: int) -> None:

@@ -23,7 +23,7 @@ from course_lib.errors import RunError, RunTimeout, TaskFailed, WorkerDied
 from course_lib.models.stage import Stage
 from course_lib.tasks import Step
 
-IN_THIS_PROCESS = ("sequential", "threads", "async")
+IN_THIS_PROCESS = ("sequential", "threads", "async", "fork_join", "actors", "csp")
 NO_CALLS = ("data_parallel",)  # they refuse callables
 PICKLE = ("processes",)  # what can't be sent to a worker is a task that fails
 HAVE = tuple(model for model in MODELS if why_not(model) is None)
