@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
 import html
 import json
-import math
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+from course_lib import files
+from course_lib.files import Newer, Unfit
 
 if TYPE_CHECKING:
     from course_lib.lesson.calibration import Progress
@@ -46,18 +46,7 @@ Lessons = dict[str, dict[str, Any]]
 KINDS = ("predictions", "answers", "checks")
 VERSION = 1
 PATIENCE = 10.0  # seconds to wait for another notebook that is saving
-TEMPORARY = "progress.", ".tmp"  # how a file's name begins and ends while it is written
-
-
-class Unfit(Exception):
-    """A file that isn't a learner's progress; its text says why."""
-
-
-class Newer(Exception):
-    """A file that a newer version of the course has written."""
-
-    def __str__(self) -> str:
-        return "a newer version of the course wrote it; update the course to use it"
+SCHEMA = Path(__file__).with_name("progress.schema.json")
 
 
 @dataclass
@@ -119,9 +108,9 @@ def remember(kind: Kind, key: str, entry: dict[str, Any]) -> None:
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}")
     try:
-        change: Lessons = json.loads(_dump({kernel.lesson: {kind: {key: entry}}}))
-        _validate({"version": VERSION, "lessons": change})
-    except (TypeError, ValueError, Unfit) as error:
+        change: Lessons = json.loads(files.dump({kernel.lesson: {kind: {key: entry}}}))
+        files.check({"version": VERSION, "lessons": change}, SCHEMA)
+    except (TypeError, ValueError) as error:
         raise ValueError(f"entry can't be saved: {error}") from error
     if kernel.lesson:
         _add(change)
@@ -220,16 +209,7 @@ def load(path: Path) -> Lessons:
     OSError, Unfit, Newer
         If it can't be read, isn't one, or is one of a newer version.
     """
-    text = path.read_bytes()
-    try:
-        content = json.loads(text.decode("utf-8"), parse_constant=_finite, parse_float=_finite)
-    except (ValueError, RecursionError) as error:
-        raise Unfit(f"it isn't JSON ({str(error)[:120]})") from error
-    version = content.get("version") if isinstance(content, dict) else None
-    if type(version) is int and version > VERSION:
-        raise Newer
-    _validate(content)
-    found: Lessons = content["lessons"]
+    found: Lessons = files.read(path, SCHEMA, VERSION)["lessons"]
     return found
 
 
@@ -241,19 +221,7 @@ def write(path: Path, content: Lessons) -> None:
     OSError
         If it can't be written. What was there is still there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    prefix, suffix = TEMPORARY
-    handle, name = tempfile.mkstemp(suffix, prefix, path.parent)
-    try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(_dump({"version": VERSION, "lessons": content}))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
-        raise
+    files.write(path, files.dump({"version": VERSION, "lessons": content}))
 
 
 def merge(into: Lessons, other: Lessons) -> Lessons:
@@ -341,33 +309,6 @@ def _alone() -> Iterator[None]:
         lock.release()
 
 
-def _dump(content: Any) -> str:
-    return json.dumps(content, indent=1, allow_nan=False) + "\n"
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{text} isn't a finite number")
-    return number
-
-
-@functools.cache
-def _validator() -> Any:
-    from jsonschema import Draft202012Validator
-
-    schema = Path(__file__).with_name("progress.schema.json").read_text("utf-8")
-    return Draft202012Validator(json.loads(schema))
-
-
-def _validate(content: Any) -> None:
-    from jsonschema.exceptions import best_match
-
-    error = best_match(_validator().iter_errors(content))
-    if error is not None:
-        raise Unfit(f"at {error.json_path[:120]}: {error.message[:120]}")
-
-
 # What is said ---------------------------------------------------------------------------------------
 
 
@@ -375,11 +316,7 @@ def reason(error: Exception) -> str:
     """Say in a few words why a file can't be used."""
     if isinstance(error, TimeoutError):
         return f"another notebook has been saving for {PATIENCE:g} s"
-    if isinstance(error, FileExistsError | NotADirectoryError):
-        return "a file stands where its folder would be"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror[0].lower() + error.strerror[1:]
-    return str(error)
+    return files.reason(error)
 
 
 def _unsaved(error: Exception) -> None:
