@@ -8,8 +8,9 @@ from __future__ import annotations
 import html
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -77,6 +78,9 @@ class Trace:
         When the recording ended.
     others : float
         CPU seconds that everything else on this machine used meanwhile; NaN if unknown.
+    causes : mapping of str to float, or None
+        What the tasks that were ready waited for, in words, and for how many seconds; None where
+        the system doesn't tell.
     """
 
     tasks: Table
@@ -90,6 +94,7 @@ class Trace:
     cores: int | None = None
     usable_cores: float | None = None
     others: float = math.nan
+    causes: Mapping[str, float] | None = None
 
     @classmethod
     def build(
@@ -192,6 +197,42 @@ class Trace:
     def _finish(self) -> Array:
         finish = self.tasks["finish"]
         return np.where(np.isnan(finish), self.end, finish)
+
+    # Files -----------------------------------------------------------------------------------
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write this trace to a file, as JSON; a trace that is there already is replaced.
+
+        All comes back by `Trace.load`, times to the last bit. Only of the results those that JSON
+        can hold come back as they are; of the others, their text does (their `repr`).
+
+        Raises
+        ------
+        FileExistsError
+            If a file that isn't a trace of this version stands there. It is left alone.
+        OSError
+            If the file can't be written. What was there is still there.
+        ValueError
+            If a time is infinite.
+        """
+        from course_lib.saving import save
+
+        save(self, Path(path))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Trace:
+        """Read a trace that `save` has written.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, isn't a trace, or is of a newer version: it is said which.
+        OSError
+            If it can't be read.
+        """
+        from course_lib.saving import load
+
+        return load(Path(path))
 
     # Pictures --------------------------------------------------------------------------------
 

@@ -5,8 +5,9 @@ line is waiting, hatched is ready but not running. Every picture comes with a te
 same in words.
 """
 
+from course_lib.layout import lay_out
 from course_lib.pictures._quadrant import quadrant
 from course_lib.pictures._style import COLORS, Picture, show
-from course_lib.pictures._timeline import STYLES, describe, lay_out, timeline
+from course_lib.pictures._timeline import STYLES, describe, timeline
 
 __all__ = ["COLORS", "STYLES", "Picture", "describe", "lay_out", "quadrant", "show", "timeline"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from heapq import heappop, heappush
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from course_lib.layout import lay_out
 from course_lib.pictures._style import COLORS, FAINT, FONT, INK, Picture, quiet, show
 from course_lib.trace import Trace
 
@@ -111,42 +110,6 @@ STYLES = {
     "run": ("running", 0.62, _running),
     "switch": ("switching", 0.62, lambda color: _thin(INK)),
 }
-
-
-def lay_out(trace: Trace, until: float = math.inf) -> tuple[dict[tuple[int, int], int], list[str]]:
-    """Give each (task, worker) a row: a worker has as many rows as it has tasks in flight at once.
-
-    Returns
-    -------
-    rows : dict, (task, worker) → row
-    labels : list of str
-        One a row: the worker's number on its first, and the task's name if the row has only one.
-    """
-    ends: dict[tuple[int, int], tuple[float, float]] = {}
-    columns = (trace.spans[c].tolist() for c in ("worker", "task", "start", "stop"))
-    for worker, task, start, stop in zip(*columns, strict=True):
-        if start <= until:
-            first, last = ends.get((worker, task), (start, stop))
-            ends[worker, task] = min(first, start), max(last, stop)
-    rows: dict[tuple[int, int], int] = {}
-    labels: list[str] = []
-    names = trace.tasks["name"].tolist()
-    for worker, places in groupby(sorted(ends), key=lambda key: key[0]):
-        base = len(labels)
-        free: list[int] = []  # rows that may be taken again, the topmost first
-        busy: list[tuple[float, int]] = []  # until when a row is taken
-        for key in sorted(places, key=lambda key: ends[key]):
-            while busy and busy[0][0] <= ends[key][0]:
-                heappush(free, heappop(busy)[1])
-            row = heappop(free) if free else len(labels)
-            if row == len(labels):
-                labels.append("")
-            heappush(busy, (ends[key][1], row))
-            rows[key[1], worker] = row
-            labels[row] = " …" if labels[row] else f" {names[key[1]]}"
-        labels[base:] = [label.replace(" …", "") for label in labels[base:]]
-        labels[base] = (f"worker {worker}:" if worker >= 0 else "unknown:") + labels[base]
-    return rows, [label.removesuffix(":").strip() for label in labels]
 
 
 def _boxes(start: Any, stop: Any, y: Any, height: float) -> Any:
