@@ -264,19 +264,19 @@ def test_it_pauses_out_of_sight(lab: Page) -> None:
 
 def test_it_is_shown_in_the_dark_and_in_the_light(lab: Page, album: Path | None) -> None:
     """The canvas takes the theme's colors, also when the theme changes under it."""
-    shades = {}
-    for theme in ("JupyterLab Dark", "JupyterLab Light"):
+    for theme, darkest, lightest in (("JupyterLab Dark", 180, 255), ("JupyterLab Light", 0, 80)):
         lab.evaluate(
             "theme => jupyterapp.commands.execute('apputils:change-theme', { theme })", theme
         )
         here = player(lab, 0)
-        lab.wait_for_timeout(500)
-        shades[theme] = ink(here)
+        for _ in range(50):
+            if darkest <= ink(here) <= lightest:
+                break
+            lab.wait_for_timeout(100)
+        assert darkest <= ink(here) <= lightest, theme
         if album:
             album.mkdir(parents=True, exist_ok=True)
             lab.screenshot(path=album / f"player-{theme.split()[1].lower()}.png")
-    assert shades["JupyterLab Dark"] > 180, shades
-    assert shades["JupyterLab Light"] < 80, shades
 
 
 def ink(here: Locator) -> float:

@@ -1,6 +1,8 @@
 """The programs that lessons run: right results, true counts, and nothing left behind."""
 
+import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,7 +13,9 @@ import pytest
 
 from course_lib import machine, observe, one_task
 from course_lib.programs.mandelbrot import HEIGHT, STEPS, WIDTH, mandelbrot, paint, strips
+from course_lib.programs.pipeline import pipeline
 from course_lib.programs.server import serve
+from course_lib.programs.speculative import page, race, search
 from course_lib.service import helper, service
 
 
@@ -107,3 +111,59 @@ def test_the_service_ends_with_its_block() -> None:
         assert [c.laddr.ip for c in listening] == ["127.0.0.1"]
     assert not child.is_running()
     assert threading.active_count() == before
+
+
+def test_a_pipeline_works_on_several_items_at_once_and_keeps_their_order() -> None:
+    def roast(item: int) -> list[int]:
+        time.sleep(0.05)
+        return [item]
+
+    def grind(item: list[int]) -> list[int]:
+        time.sleep(0.05)
+        return [*item, 2]
+
+    with observe() as trace:
+        came = pipeline(range(6), [roast, grind, tuple])
+    assert came == [(n, 2) for n in range(6)]
+    rows = trace.tasks
+    assert sorted(set(rows["name"].tolist())) == ["grind", "main", "roast", "tuple"]
+    assert trace.makespan < 0.9 * 12 * 0.05  # one after the other it would be all of that
+    for name in ("roast", "grind"):  # one thread each: never two items in the same stage
+        own = np.sort(rows[rows["name"] == name], order="start")
+        assert len(own) == 6
+        assert (own["start"][1:] >= own["finish"][:-1] - 1e-3).all()
+
+
+def test_a_pipeline_raises_what_a_stage_has_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        pipeline([1, 0, 2], [lambda n: 1 / n, str])
+    with pytest.raises(ValueError, match="stages must hold"):
+        pipeline([1], [])
+    assert pipeline([], [str]) == []
+
+
+def test_the_first_to_have_the_answer_wins_and_the_loser_stops() -> None:
+    wanted = hashlib.sha256(page(9_900)).hexdigest()
+    ways = {
+        "from the front": lambda: search(wanted, range(10_000)),
+        "from the back": lambda: search(wanted, range(9_999, -1, -1)),
+    }
+    came = race(ways)
+    assert (came.winner, came.answer) == ("from the back", 9_900)
+    assert set(came.cpu) == set(ways)
+    assert came.wasted == came.cpu["from the front"]
+    whole = race({"from the front": ways["from the front"]})
+    assert whole.wasted == 0
+    assert came.wasted < 0.8 * whole.cpu["from the front"]
+
+
+def test_a_race_that_fails() -> None:
+    def fails() -> Any:
+        yield
+        raise KeyError("lost")
+
+    with pytest.raises(KeyError):
+        race({"one": fails})
+    with pytest.raises(ValueError, match="ways must hold"):
+        race({})
+    assert race({"one": lambda: search("none", range(3))}).answer is None
