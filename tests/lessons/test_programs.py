@@ -1,9 +1,10 @@
 """The programs that lessons run: right results, true counts, and nothing left behind."""
 
 import hashlib
+import platform
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -11,12 +12,16 @@ import numpy as np
 import psutil
 import pytest
 
-from course_lib import machine, observe, one_task
+from course_lib import Trace, machine, observe, one_task
+from course_lib.programs import parallel_loop
+from course_lib.programs.blas import multiply
 from course_lib.programs.mandelbrot import HEIGHT, STEPS, WIDTH, mandelbrot, paint, strips
 from course_lib.programs.pipeline import pipeline
 from course_lib.programs.server import serve
+from course_lib.programs.simd import FUNCTIONS, switchable, vectors
 from course_lib.programs.speculative import page, race, search
 from course_lib.service import helper, service
+from tests.engine.test_run import USABLE, at_best
 
 
 def test_the_strips_make_up_the_whole_picture() -> None:
@@ -167,3 +172,63 @@ def test_a_race_that_fails() -> None:
     with pytest.raises(ValueError, match="ways must hold"):
         race({})
     assert race({"one": lambda: search("none", range(3))}).answer is None
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_blas_multiplies_on_as_many_threads_as_it_is_told(threads: int) -> None:
+    def product() -> Trace:
+        with observe() as trace:
+            assert multiply(threads, size=1500, times=8) > 0
+        return trace
+
+    trace = at_best(product, lambda t, free: t.parallelism >= 0.6 * min(threads, free))
+    assert trace.concurrency == pytest.approx(1.0, abs=0.1)
+    assert trace.parallelism <= threads + 0.1
+
+
+@pytest.mark.parametrize("threads", [1, min(2, round(USABLE) or 1)])
+def test_a_parallel_loop_runs_on_as_many_threads_as_it_is_told(threads: int) -> None:
+    parallel_loop.estimate_pi(100, threads)  # compiled before the clock starts
+
+    def loop() -> Trace:
+        with observe() as trace, one_task("pi"):
+            assert parallel_loop.estimate_pi(100_000_000, threads) == pytest.approx(np.pi, abs=1e-6)
+        return trace
+
+    trace = at_best(loop, lambda t, free: t.parallelism >= 0.8 * min(threads, free))
+    assert trace.concurrency == pytest.approx(1.0, abs=0.1)
+    assert trace.parallelism <= threads + 0.2
+
+
+def test_without_numba_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert parallel_loop.why_not() is None
+    monkeypatch.setattr(parallel_loop, "find_spec", lambda name: None)
+    with pytest.raises(RuntimeError, match="pip install numba"):
+        parallel_loop.estimate_pi(10)
+
+
+@pytest.mark.parametrize("act", [lambda: multiply(0), lambda: parallel_loop.estimate_pi(0)])
+def test_programs_refuse_numbers_that_can_not_be(act: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="must be 1 to"):
+        act()
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_vector_instructions_make_no_function_slower(function: str) -> None:
+    seen = []
+    for _ in range(5):
+        found = vectors(function, rounds=1)
+        assert found.features == switchable()
+        assert found.seconds > 0
+        assert function in repr(found)
+        seen.append(found.speedup)
+        if found.speedup > 0.8:  # as quick with them, but for noise
+            break
+    assert max(seen) > 0.8
+    if function == "tanh" and switchable() and platform.machine() in ("x86_64", "AMD64"):
+        assert max(vectors(function).speedup for _ in range(3)) > 1.5
+
+
+def test_vectors_refuse_what_is_not_measured() -> None:
+    with pytest.raises(ValueError, match="function must be one of 'tanh'"):
+        vectors("sin")
