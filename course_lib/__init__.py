@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from course_lib.activity import one_task
+from course_lib.compare import compare
 from course_lib.machine import machine
 from course_lib.models import MODELS, run, why_not
 from course_lib.observe import observe
@@ -22,6 +23,7 @@ __all__ = [
     "MODELS",
     "Task",
     "Trace",
+    "compare",
     "compute",
     "machine",
     "observe",

@@ -234,6 +234,15 @@ class Trace:
 
         return load(Path(path))
 
+    @property
+    def simulated(self) -> bool:
+        """Whether this run was simulated, not measured."""
+        return self.model == "simulate"
+
+    def lasting(self, *kinds: str) -> float:
+        """Seconds that all tasks together spent in spans of these kinds."""
+        return float(self._lasting(*kinds).sum())
+
     # Pictures --------------------------------------------------------------------------------
 
     def timeline(self, until: float | None = None) -> Picture:

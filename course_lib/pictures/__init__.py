@@ -8,6 +8,16 @@ same in words.
 from course_lib.layout import lay_out
 from course_lib.pictures._quadrant import quadrant
 from course_lib.pictures._style import COLORS, Picture, show
-from course_lib.pictures._timeline import STYLES, describe, timeline
+from course_lib.pictures._timeline import STYLES, describe, timeline, timelines
 
-__all__ = ["COLORS", "STYLES", "Picture", "describe", "lay_out", "quadrant", "show", "timeline"]
+__all__ = [
+    "COLORS",
+    "STYLES",
+    "Picture",
+    "describe",
+    "lay_out",
+    "quadrant",
+    "show",
+    "timeline",
+    "timelines",
+]

@@ -37,15 +37,40 @@ def timeline(trace: Trace, until: float | None = None) -> Picture:
     """
     if until is not None and not until > 0:
         raise ValueError(f"until must be a number of seconds above 0, not {until!r}")
-    end = min(trace.end, until or math.inf)
+    return timelines({"": trace}, until)
+
+
+def timelines(traces: Mapping[str, Trace], until: float | None = None) -> Picture:
+    """Draw traces under each other, on one scale of time; simulated ones in a dashed frame."""
+    end = max(min(trace.end, until or math.inf) for trace in traces.values())
+    heights = [max(len(lay_out(trace, end)[1]), 2) for trace in traces.values()]
+    high = [1.2 + min(0.34 * height, 5) for height in heights]
+    figure = Figure(figsize=(9, sum(high)), layout="constrained")
+    every = figure.subplots(len(traces), squeeze=False, height_ratios=high)[:, 0]
+    used: dict[str, Artist] = {}
+    for axes, (name, trace) in zip(every, traces.items(), strict=True):
+        used |= _draw(axes, trace, end)
+        axes.set_title(name, loc="left", fontsize=11, color=INK)
+        if trace.simulated and len(traces) > 1:
+            axes.spines[:].set(visible=True, linestyle="--", color=FAINT)
+    legend = [used[label] for label, *_ in reversed(STYLES.values()) if label in used]
+    figure.legend(
+        handles=legend, loc="outside upper right", ncols=len(legend), frameon=False, fontsize=11
+    )
+    said = (
+        f"{name}: {describe(trace)}" if name else describe(trace) for name, trace in traces.items()
+    )
+    return show(figure, " ".join(said))
+
+
+def _draw(axes: Axes, trace: Trace, end: float) -> dict[str, Artist]:
+    """Draw one trace; return what its legend has to name."""
     rows, labels = lay_out(trace, end)
-    figure = Figure(figsize=(9, 1.2 + min(0.34 * max(len(labels), 2), 5)), layout="constrained")
-    axes = figure.add_subplot()
     spans = trace.spans[trace.spans["start"] <= end]
     pairs = zip(spans["task"].tolist(), spans["worker"].tolist(), strict=True)
     y = np.array([rows[pair] for pair in pairs], dtype=float)
     hue = spans["task"] % len(COLORS)
-    used: list[Artist] = []
+    used: dict[str, Artist] = {}
     for kind, (label, size, style) in STYLES.items():
         chosen = spans["kind"] == kind
         if not chosen.any():
@@ -55,7 +80,7 @@ def timeline(trace: Trace, until: float | None = None) -> Picture:
             if these.any():
                 boxes = _boxes(spans["start"][these], spans["stop"][these], y[these], size)
                 axes.add_collection(PolyCollection(boxes, **style(color)))
-        used.insert(0, Patch(label=label, **style(FAINT)) if size > 0.1 else _line(label, kind))
+        used[label] = Patch(label=label, **style(FAINT)) if size > 0.1 else _line(label, kind)
     if len(labels) <= 12:
         _name_tasks(axes, trace, rows, end)
     axes.set_yticks(range(len(labels)), labels, parse_math=False, **FONT)
@@ -63,10 +88,7 @@ def timeline(trace: Trace, until: float | None = None) -> Picture:
     axes.set_xlim(0, max(end, 1e-9))
     axes.set_xlabel(f"seconds     {trace.numbers}", **FONT)
     quiet(axes)
-    figure.legend(
-        handles=used, loc="outside upper right", ncols=len(used), frameon=False, fontsize=11
-    )
-    return show(figure, describe(trace))
+    return used
 
 
 def _line(label: str, kind: str) -> Line2D:

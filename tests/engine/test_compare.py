@@ -1,0 +1,66 @@
+"""Simulated and measured runs of the same tasks, side by side."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from course_lib import Task, Trace, compute, run, simulate, wait
+from course_lib.compare import compare
+from tests.engine.test_run import at_best
+
+TASKS = [Task("A", compute(0.1), wait(0.1)), Task("B", wait(0.1), compute(0.1))]
+
+
+def made(first: float, late: float) -> Trace:
+    """A measured trace, made by hand: both tasks on one worker, the first from `first` to 1."""
+    rows = [("A", 0.0, first, 1.0, 0.5), ("B", 0.5, 1.0 + late, 2.0, 0.9)]
+    spans = [
+        (0, 0, 0, first, 0.5 + first, "run"),
+        (0, 0, -1, 0.5 + first, 1.0, "ready"),
+        (1, 0, 0, 1.0 + late, 2.0, "run"),
+    ]
+    return Trace.build(rows, spans, cpu=1.4, end=2.0, model="threads", workers=1)
+
+
+def test_what_differs_and_by_how_much() -> None:
+    ideal = simulate([Task("A", compute(0.5)), Task("B", compute(0.5), at=0.5)], workers=1)
+    found = compare(ideal, made(0.1, 0.2))
+    causes = {cause.name: round(cause.seconds, 6) for cause in found.causes}
+    assert causes == {"work": 0.4, "turns": 0.4, "dispatch": 0.2, "start-up": 0.1, "waits": 0}
+    assert found.makespan == 1.0
+    rows = {row[0]: row[1:] for row in found.rows()}
+    assert rows["makespan (s)"] == ["1.000", "2.000", "+1.000 (+100%)"]
+    assert rows["B finished (s)"] == ["1.000", "2.000", "+1.000 (+100%)"]
+
+
+def test_it_shows_both_in_one_picture_and_says_so() -> None:
+    found = compare(simulate(TASKS), run(TASKS, "threads"))
+    shown = found._repr_mimebundle_()
+    for words in ("simulated: Timeline of 2 tasks", "measured: Timeline of 2 tasks", "start-up"):
+        assert words in shown["text/html"]
+    assert "makespan: simulated 0.200 s, measured" in shown["text/plain"]
+
+
+def test_a_simulated_machine_foretells_the_measured_run() -> None:
+    """Waits and computations on one core, with as many workers: within a tenth, but for noise."""
+    tasks = [Task(n, compute(0.05), wait(0.05), compute(0.05), wait(0.1)) for n in "ABC"]
+    simulated = simulate(tasks, 1, gil=True)
+
+    def near(trace: Trace, free: float) -> bool:
+        return free < 0.9 or math.isclose(trace.makespan, simulated.makespan, rel_tol=0.1)
+
+    at_best(lambda: run(tasks, "threads"), near)
+
+
+def test_what_can_not_be_compared_is_refused() -> None:
+    one, other = simulate(TASKS), run(TASKS[:1], "threads")
+    with pytest.raises(ValueError, match="must be runs of the same tasks"):
+        compare(one, other)
+    with pytest.raises(ValueError, match=r"measured must come from run\(...\)"):
+        compare(one, one)
+    with pytest.raises(ValueError, match=r"simulated must come from simulate\(...\)"):
+        compare(other, one)
+    with pytest.raises(TypeError, match="must be a trace"):
+        compare(one, 3)  # type: ignore[arg-type]
