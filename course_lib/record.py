@@ -108,22 +108,27 @@ class Recorder:
                 if isinstance(self.record.value, CoroutineType):
                     self.record.value.close()
                     raise TypeError(
-                        "it returned a coroutine: only models 'async' and 'hybrid' await one"
+                        "it returned a coroutine: models 'async' and 'hybrid' await one, if the "
+                        "step is a coroutine function (async def)"
                     )
 
     async def perform_async(self, steps: tuple[Step, ...]) -> Record:
         """Do the steps on an event loop: waits are awaited, all else blocks the loop."""
         with self:
             for step in steps:
-                match step:
-                    case Compute():
-                        self.compute(step)
-                    case Wait():
-                        await self.await_(step)
-                    case _:
-                        value = self.call(step)
-                        self.record.value = await self._stepwise(value) if _awaits(value) else value
+                await self.do_async(step)
         return self.record
+
+    async def do_async(self, step: Step) -> None:
+        """Do one step on an event loop."""
+        match step:
+            case Compute():
+                self.compute(step)
+            case Wait():
+                await self.await_(step)
+            case _:
+                value = self.call(step)
+                self.record.value = await self._stepwise(value) if _awaits(value) else value
 
     def compute(self, step: Compute) -> None:
         """Work in chunks, with a tick after each."""

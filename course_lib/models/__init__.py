@@ -1,7 +1,7 @@
 """The models: ways to run tasks. Each file is one model, and a worked example of it.
 
 sequential, threads, asynchronous, processes, data_parallel: read them in this order; then fork_join,
-actors and csp, three ways for threads to share out work.
+actors and csp, three ways for threads to share out work; and hybrid, async and processes in one.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ MODELS = (
     "fork_join",
     "actors",
     "csp",
+    "hybrid",
 )
 
 MOST_TASKS = 200_000
@@ -46,14 +47,12 @@ MOST_WORKERS = {
     "fork_join": MOST_THREADS,
     "actors": MOST_THREADS,
     "csp": MOST_THREADS,
+    "hybrid": MOST_TASKS,
 }
-IN_PROCESSES = ("processes", "data_parallel")  # they start worker processes
-AWAIT = ("async",)  # they have an event loop for coroutine functions
-ONE_A_TASK = (
-    "threads",
-    "async",
-    "actors",
-)  # so many workers, if not told; the others: one a usable core
+IN_PROCESSES = ("processes", "data_parallel", "hybrid")  # they start worker processes
+AWAIT = ("async", "hybrid")  # they have an event loop for coroutine functions
+#: So many workers, if not told; the others have one a usable core.
+ONE_A_TASK = ("threads", "async", "actors", "hybrid")
 
 
 def why_not(name: str) -> str | None:
@@ -88,8 +87,8 @@ def run(
         One of `MODELS`.
     workers : int, optional
         How many tasks may be in flight; for "data_parallel", which has one at a time, into how
-        many parts a computation is cut. None: one a task for "threads", "async" and "actors", the
-        usable cores (rounded up) for the others; "sequential" has 1.
+        many parts a computation is cut. None: one a task for "threads", "async", "actors" and
+        "hybrid", the usable cores (rounded up) for the others; "sequential" has 1.
     cores : int, optional
         How many cores may be busy: the run is pinned to so many (Linux and Windows). None: all
         usable ones.

@@ -7,7 +7,6 @@ of them computes at any time, and while it does, no other gets a turn.
 import asyncio
 
 from course_lib.models.stage import Stage
-from course_lib.record import clock
 
 
 def play(stage: Stage) -> None:
@@ -19,7 +18,7 @@ async def _main(stage: Stage) -> None:
     room = asyncio.Semaphore(stage.workers)
 
     async def do(index: int) -> None:
-        await asyncio.sleep(max(0.0, stage.tasks[index].at - (clock() - stage.zero) / 1e9))
+        await asyncio.sleep(stage.due_in(index))
         async with room:
             if not stage.stop[0]:
                 await stage.recorder(index, 0).perform_async(stage.tasks[index].steps)

@@ -104,7 +104,6 @@ class Pool:
             if part.start is not None:
                 record.parts.append(part)
             record.cpu += part.cpu
-            record.value = part.value
             if part.error is not None:
                 errors.append(part.error)
         if errors:

@@ -59,12 +59,15 @@ class Stage:
     def arrivals(self) -> Iterator[int]:
         """Yield the index of each task, by arrival, as soon as it has arrived."""
         for index in sorted(range(len(self.tasks)), key=lambda i: self.tasks[i].at):
-            due = self.zero + self.tasks[index].at * 1e9
-            while not self.stop[0] and (left := due - clock()) > 0:
-                time.sleep(min(left / 1e9, NAP))
+            while not self.stop[0] and (left := self.due_in(index)) > 0:
+                time.sleep(min(left, NAP))
             if self.stop[0]:
                 return
             yield index
+
+    def due_in(self, index: int) -> float:
+        """Return in how many seconds a task will arrive; 0 if it has."""
+        return max(0.0, self.tasks[index].at - (clock() - self.zero) / 1e9)
 
     def recorder(self, index: int, worker: int) -> Recorder:
         """Return the recorder of a task that now starts on a worker."""

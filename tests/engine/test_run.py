@@ -36,8 +36,8 @@ CEILING = (len(allowed_cpus()) if QUOTA else USABLE) + 0.1
 ALONE = ("sequential", "data_parallel")  # the models that have one task in flight
 THREADS = ("threads", "fork_join", "actors", "csp")  # their workers are threads of this process
 NO_CALLS = ("data_parallel",)  # they refuse callables
-LOOPS = ("async",)  # on one worker, the loop, several tasks may be in flight
-IN_PARTS = ("data_parallel",)  # several workers may work for one task
+LOOPS = ("async", "hybrid")  # on one worker, the loop, several tasks may be in flight
+IN_PARTS = ("data_parallel", "hybrid")  # several workers may work for one task
 HAVE = tuple(model for model in MODELS if why_not(model) is None)
 POOLS = tuple(model for model in HAVE if model not in ALONE)
 #: The models that may be impossible on a machine where the tests run, and what would be needed.
@@ -126,9 +126,10 @@ def test_threads_of_native_work_keep_all_cores_busy(model: str) -> None:
     )
 
 
-def test_processes_keep_all_cores_busy() -> None:
+@pytest.mark.parametrize("model", ["processes", "hybrid"])
+def test_processes_keep_all_cores_busy(model: str) -> None:
     at_best(
-        lambda: run(tasks(2 * WORKERS, compute(0.2)), "processes", WORKERS),
+        lambda: run(tasks(2 * WORKERS, compute(0.2)), model, WORKERS),
         lambda t, free: (
             t.parallelism >= 0.9 * min(WORKERS, free) and t.concurrency >= 0.75 * WORKERS
         ),
@@ -168,6 +169,27 @@ def test_async_waits_are_in_flight_together_and_keep_no_core_busy() -> None:
         lambda t, _: t.concurrency >= 0.95 * 8 and t.parallelism <= 0.1,
     )
     assert trace.room == "concurrent, not parallel"
+
+
+def test_hybrid_computes_in_processes_while_others_wait_on_the_loop() -> None:
+    given = [*tasks(2, compute(0.3)), *(Task(f"W{n}", wait(0.3)) for n in range(20))]
+    trace = at_best(
+        lambda: run(given, "hybrid"),
+        lambda t, free: t.concurrency >= 8 and t.parallelism >= 0.8 * min(2, free),
+    )
+    assert set(trace.spans["worker"][trace.spans["kind"] == "wait"].tolist()) == {0}
+    runs = np.isin(trace.spans["kind"], ("run", "blur"))
+    assert 0 not in trace.spans["worker"][runs]
+
+
+def test_hybrid_hands_plain_functions_off_and_awaits_coroutines_on_the_loop() -> None:
+    async def here() -> int:
+        await asyncio.sleep(0.001)
+        return os.getpid()
+
+    trace = run([Task("A", os.getpid), Task("B", here), Task("C", os.getpid, compute(0))], "hybrid")
+    assert trace.results[1] == os.getpid()
+    assert os.getpid() not in (trace.results[0], trace.results[2]) and trace.results[2]
 
 
 def test_async_tasks_that_only_compute_are_one_in_flight() -> None:
@@ -283,6 +305,7 @@ def test_workers_bound_the_tasks_in_flight(model: str, workers: int) -> None:
         ("fork_join", math.ceil(USABLE)),
         ("actors", 5),
         ("csp", math.ceil(USABLE)),
+        ("hybrid", 5),
     ],
 )
 def test_workers_that_are_not_given_suit_the_model(model: str, workers: int) -> None:
