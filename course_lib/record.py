@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import ctypes
 import math
+import pickle
 import socket
 import sys
 import time
+import traceback
 from array import array
 from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
@@ -22,7 +24,7 @@ from typing import Any, Self, TypeGuard
 
 from course_lib.tasks import Compute, Pace, Step, Wait
 
-__all__ = ["Lost", "Record", "Recorder", "Stepwise", "Stopped", "clock"]
+__all__ = ["Lost", "Record", "Recorder", "Stepwise", "Stopped", "clock", "sendable"]
 
 clock = time.perf_counter_ns
 
@@ -55,6 +57,19 @@ class Record:
     value: Any = None
     error: BaseException | None = None
     parts: list[Record] = field(default_factory=list)  # what other workers did for this task
+
+
+def sendable(record: Record, dumps: Callable[[object], bytes] = pickle.dumps) -> Record:
+    """Return a record that can be sent to another process: what can't is told in words."""
+    if record.error is not None:
+        where = "".join(traceback.format_tb(record.error.__traceback__)[1:])
+        record.error.add_note(f"In the worker process:\n{where}")
+    try:
+        pickle.loads(dumps((record.value, record.error)))
+    except Exception as error:  # noqa: BLE001 - whatever the learner's objects do
+        said = record.error or error
+        record.value, record.error = None, TypeError(f"{type(said).__name__}: {said}")
+    return record
 
 
 @dataclass(slots=True)

@@ -8,25 +8,35 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 __all__ = ["answer", "ended", "helper", "service"]
 
 
 @contextlib.contextmanager
-def helper(module: str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def helper(
+    module: str, *arguments: str, python: Sequence[str] = (sys.executable,), **variables: str
+) -> Iterator[subprocess.Popen[str]]:
     """Run a module of the course in a process of its own, and end it.
+
+    Another Python may run it, and with further variables in its environment.
 
     The process ends as soon as its standard input does: it can't outlive this one, whatever
     happens here.
     """
-    command = [sys.executable, "-m", module, *arguments]
+    command = [*python, "-m", module, *arguments]
     # A group of its own: an interrupt from the keyboard is for the learner's program, not for it.
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, **variables},
     )
     try:
         yield process

@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import math
 import operator
+import pickle
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, SupportsIndex
@@ -28,6 +29,7 @@ MODELS = (
     "threads",
     "processes",
     "async",
+    "free_threads",
     "data_parallel",
     "fork_join",
     "actors",
@@ -43,6 +45,7 @@ MOST_WORKERS = {
     "threads": MOST_THREADS,
     "processes": MOST_PROCESSES,
     "async": MOST_TASKS,
+    "free_threads": MOST_THREADS,
     "data_parallel": MOST_PROCESSES,
     "fork_join": MOST_THREADS,
     "actors": MOST_THREADS,
@@ -52,7 +55,9 @@ MOST_WORKERS = {
 IN_PROCESSES = ("processes", "data_parallel", "hybrid")  # they start worker processes
 AWAIT = ("async", "hybrid")  # they have an event loop for coroutine functions
 #: So many workers, if not told; the others have one a usable core.
-ONE_A_TASK = ("threads", "async", "actors", "hybrid")
+ONE_A_TASK = ("threads", "async", "free_threads", "actors", "hybrid")
+#: They take only callables that can be imported elsewhere.
+IMPORT = ("free_threads",)
 
 
 def why_not(name: str) -> str | None:
@@ -66,6 +71,10 @@ def why_not(name: str) -> str | None:
     one_of("model", name, MODELS)
     if name in IN_PROCESSES and importlib.util.find_spec("_multiprocessing") is None:
         return "this Python can't start processes (it runs in a browser, perhaps): use one on your own machine"
+    if name == "free_threads":
+        from course_lib.models import free_python
+
+        return free_python.why_not()
     return None
 
 
@@ -87,8 +96,8 @@ def run(
         One of `MODELS`.
     workers : int, optional
         How many tasks may be in flight; for "data_parallel", which has one at a time, into how
-        many parts a computation is cut. None: one a task for "threads", "async", "actors" and
-        "hybrid", the usable cores (rounded up) for the others; "sequential" has 1.
+        many parts a computation is cut. None: one a task for "threads", "async", "free_threads",
+        "actors" and "hybrid", the usable cores (rounded up) for the others; "sequential" has 1.
     cores : int, optional
         How many cores may be busy: the run is pinned to so many (Linux and Windows). None: all
         usable ones.
@@ -163,6 +172,19 @@ def _check_callable(task: str, step: Callable[[], object], model: str) -> None:
             f"a step of task {task!r} is {step!r}, which model 'data_parallel' can't cut into "
             "parts: use compute(...) and wait(...)"
         )
+    if model in IMPORT and not _importable(step):
+        raise TypeError(
+            f"a step of task {task!r} is {step!r}, which model {model!r} can't import: use a function "
+            "that stands in a module, a file beside this one, not in a notebook or in a function"
+        )
+
+
+def _importable(step: Callable[[], object]) -> bool:
+    """Return whether another Python can import a callable, with all that it holds."""
+    try:
+        return b"__main__" not in pickle.dumps(step)
+    except Exception:  # noqa: BLE001 - whatever the learner's objects do
+        return False
 
 
 def _checked_workers(workers: int | None, model: str, tasks: int) -> int:

@@ -14,7 +14,6 @@ import struct
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Iterator
 from multiprocessing import resource_tracker, util
 from pathlib import Path
@@ -24,7 +23,7 @@ import psutil
 from loky.backend import resource_tracker as loky_tracker
 from loky.backend.reduction import dumps
 
-from course_lib.record import Record, Recorder, clock
+from course_lib.record import Record, Recorder, clock, sendable
 from course_lib.tasks import Pace, Step
 
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
@@ -106,15 +105,7 @@ def perform(index: int, slot: int, steps: bytes) -> Record | None:
     with recorder:
         task: tuple[Step, ...] = pickle.loads(steps)
     record = recorder.record if recorder.record.error else recorder.perform(task)
-    if record.error is not None:
-        where = "".join(traceback.format_tb(record.error.__traceback__)[1:])
-        record.error.add_note(f"In the worker process:\n{where}")
-    try:
-        pickle.loads(dumps((record.value, record.error)))
-    except Exception as error:  # noqa: BLE001 - whatever the learner's objects do
-        said = record.error or error
-        record.value, record.error = None, TypeError(f"{type(said).__name__}: {said}")
-    return record
+    return sendable(record, dumps)
 
 
 @contextlib.contextmanager

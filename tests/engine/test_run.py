@@ -41,7 +41,7 @@ IN_PARTS = ("data_parallel", "hybrid")  # several workers may work for one task
 HAVE = tuple(model for model in MODELS if why_not(model) is None)
 POOLS = tuple(model for model in HAVE if model not in ALONE)
 #: The models that may be impossible on a machine where the tests run, and what would be needed.
-NEEDS: dict[str, str] = {}
+NEEDS = {"free_threads": "COURSE_FREE_THREADED"}
 TRIES = 8
 
 
@@ -126,8 +126,8 @@ def test_threads_of_native_work_keep_all_cores_busy(model: str) -> None:
     )
 
 
-@pytest.mark.parametrize("model", ["processes", "hybrid"])
-def test_processes_keep_all_cores_busy(model: str) -> None:
+@pytest.mark.parametrize("model", [m for m in ("processes", "hybrid", "free_threads") if m in HAVE])
+def test_processes_and_free_threads_keep_all_cores_busy(model: str) -> None:
     at_best(
         lambda: run(tasks(2 * WORKERS, compute(0.2)), model, WORKERS),
         lambda t, free: (
@@ -301,6 +301,7 @@ def test_workers_bound_the_tasks_in_flight(model: str, workers: int) -> None:
         ("threads", 5),
         ("processes", math.ceil(USABLE)),
         ("async", 5),
+        *([("free_threads", 5)] if "free_threads" in HAVE else []),
         ("data_parallel", math.ceil(USABLE)),
         ("fork_join", math.ceil(USABLE)),
         ("actors", 5),
