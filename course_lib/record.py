@@ -63,7 +63,7 @@ def sendable(record: Record, dumps: Callable[[object], bytes] = pickle.dumps) ->
     """Return a record that can be sent to another process: what can't is told in words."""
     if record.error is not None:
         where = "".join(traceback.format_tb(record.error.__traceback__)[1:])
-        record.error.add_note(f"In the worker process:\n{where}")
+        record.error.add_note(f"In the worker:\n{where}")
     try:
         pickle.loads(dumps((record.value, record.error)))
     except Exception as error:  # noqa: BLE001 - whatever the learner's objects do
@@ -110,6 +110,14 @@ class Recorder:
             for step in steps:
                 self.do(step)
         return self.record
+
+    def perform_sent(self, steps: bytes, dumps: Callable[[object], bytes] = pickle.dumps) -> Record:
+        """Do steps that were sent, pickled, and return a record that can be sent back."""
+        with self:
+            received: tuple[Step, ...] = pickle.loads(steps)
+        if self.record.error is None:
+            self.perform(received)
+        return sendable(self.record, dumps)
 
     def do(self, step: Step) -> None:
         """Do one step."""

@@ -1,7 +1,8 @@
 """The models: ways to run tasks. Each file is one model, and a worked example of it.
 
-sequential, threads, asynchronous, processes, data_parallel: read them in this order; then fork_join,
-actors and csp, three ways for threads to share out work; and hybrid, async and processes in one.
+sequential, threads, asynchronous, processes, data_parallel: read them in this order. Then fork_join,
+actors and csp, three ways for threads to share out work; hybrid, async and processes in one; and
+interpreters and free_threads, which new Pythons have.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ MODELS = (
     "threads",
     "processes",
     "async",
+    "interpreters",
     "free_threads",
     "data_parallel",
     "fork_join",
@@ -45,6 +47,7 @@ MOST_WORKERS = {
     "threads": MOST_THREADS,
     "processes": MOST_PROCESSES,
     "async": MOST_TASKS,
+    "interpreters": 64,  # each has its own copy of all modules
     "free_threads": MOST_THREADS,
     "data_parallel": MOST_PROCESSES,
     "fork_join": MOST_THREADS,
@@ -57,7 +60,7 @@ AWAIT = ("async", "hybrid")  # they have an event loop for coroutine functions
 #: So many workers, if not told; the others have one a usable core.
 ONE_A_TASK = ("threads", "async", "free_threads", "actors", "hybrid")
 #: They take only callables that can be imported elsewhere.
-IMPORT = ("free_threads",)
+IMPORT = ("interpreters", "free_threads")
 
 
 def why_not(name: str) -> str | None:
@@ -71,6 +74,11 @@ def why_not(name: str) -> str | None:
     one_of("model", name, MODELS)
     if name in IN_PROCESSES and importlib.util.find_spec("_multiprocessing") is None:
         return "this Python can't start processes (it runs in a browser, perhaps): use one on your own machine"
+    if name == "interpreters" and sys.version_info < (3, 14):
+        return (
+            "it needs Python 3.14 or newer, and this is {}.{}: start the course with a newer one "
+            "(python3.14 course.py, or uv run --python 3.14 jupyter lab)"
+        ).format(*sys.version_info)
     if name == "free_threads":
         from course_lib.models import free_python
 

@@ -8,7 +8,6 @@ import gc
 import mmap
 import multiprocessing
 import os
-import pickle
 import signal
 import struct
 import sys
@@ -23,8 +22,8 @@ import psutil
 from loky.backend import resource_tracker as loky_tracker
 from loky.backend.reduction import dumps
 
-from course_lib.record import Record, Recorder, clock, sendable
-from course_lib.tasks import Pace, Step
+from course_lib.record import Record, Recorder, clock
+from course_lib.tasks import Pace
 
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 SLOT = struct.Struct("qq")
@@ -102,10 +101,7 @@ def perform(index: int, slot: int, steps: bytes) -> Record | None:
         return None
     _board.sign(slot)
     recorder = Recorder(index, os.getpid(), _pace, _board.stopped, _port)
-    with recorder:
-        task: tuple[Step, ...] = pickle.loads(steps)
-    record = recorder.record if recorder.record.error else recorder.perform(task)
-    return sendable(record, dumps)
+    return recorder.perform_sent(steps, dumps)
 
 
 @contextlib.contextmanager

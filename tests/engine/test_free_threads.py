@@ -66,7 +66,7 @@ def test_an_error_comes_back_as_it_is() -> None:
     with pytest.raises(TaskFailed, match="task 'A' raised ZeroDivisionError") as caught:
         run([Task("A", partial(divmod, 1, 0)), Task("B", partial(int, 7))], "free_threads")
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
-    assert "In the worker process" in "".join(caught.value.__cause__.__notes__)
+    assert "In the worker" in "".join(caught.value.__cause__.__notes__)
     assert caught.value.trace.results == (None, 7)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -10,7 +12,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from course_lib import Task, compute, run, wait
+from course_lib import Task, compute, run, wait, why_not
+from course_lib.errors import RunTimeout
 from course_lib.models.csp import Channel, Closed, select
 
 
@@ -132,6 +135,27 @@ def test_a_worker_with_nothing_to_do_steals() -> None:
 def test_more_joins_than_workers_are_no_deadlock() -> None:
     given = [Task(f"T{n}", wait(0.001), at=0.0005 * (n % 5)) for n in range(200)]
     assert run(given, "fork_join", 3, timeout=20).outcomes == ("done",) * 200
+
+
+# Interpreters -------------------------------------------------------------------------------------------
+
+if why_not("interpreters") is None:
+
+    def test_interpreters_share_the_process_but_no_module() -> None:
+        modules = partial(eval, "id(__import__('sys').modules)")
+        trace = run([Task(n, wait(0.1), modules) for n in "AB"], "interpreters", 2)
+        assert len({id(sys.modules), *trace.results}) == 3
+        assert set(run([Task(n, os.getpid) for n in "AB"], "interpreters").results) == {os.getpid()}
+
+    def test_a_function_that_hangs_in_an_interpreter_is_named() -> None:
+        given = [Task("A", partial(int, 7)), Task("B", partial(time.sleep, 2))]
+        with pytest.raises(RunTimeout, match="Still running.*thread 'worker.*task 'B'") as caught:
+            run(given, "interpreters", 2, timeout=0.3)
+        assert caught.value.trace.outcomes == ("done", "still running")
+        for thread in threading.enumerate():
+            if thread.name.startswith(("worker", "interpreters")):
+                thread.join(10)
+                assert not thread.is_alive()
 
 
 # Actors -------------------------------------------------------------------------------------------------

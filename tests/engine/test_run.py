@@ -41,7 +41,8 @@ IN_PARTS = ("data_parallel", "hybrid")  # several workers may work for one task
 HAVE = tuple(model for model in MODELS if why_not(model) is None)
 POOLS = tuple(model for model in HAVE if model not in ALONE)
 #: The models that may be impossible on a machine where the tests run, and what would be needed.
-NEEDS = {"free_threads": "COURSE_FREE_THREADED"}
+NEEDS = {"interpreters": "Python 3.14", "free_threads": "COURSE_FREE_THREADED"}
+PARALLEL = ("processes", "interpreters", "free_threads", "hybrid")  # for any code
 TRIES = 8
 
 
@@ -126,8 +127,8 @@ def test_threads_of_native_work_keep_all_cores_busy(model: str) -> None:
     )
 
 
-@pytest.mark.parametrize("model", [m for m in ("processes", "hybrid", "free_threads") if m in HAVE])
-def test_processes_and_free_threads_keep_all_cores_busy(model: str) -> None:
+@pytest.mark.parametrize("model", [model for model in PARALLEL if model in HAVE])
+def test_parallel_models_keep_all_cores_busy(model: str) -> None:
     at_best(
         lambda: run(tasks(2 * WORKERS, compute(0.2)), model, WORKERS),
         lambda t, free: (
@@ -301,6 +302,7 @@ def test_workers_bound_the_tasks_in_flight(model: str, workers: int) -> None:
         ("threads", 5),
         ("processes", math.ceil(USABLE)),
         ("async", 5),
+        *([("interpreters", math.ceil(USABLE))] if "interpreters" in HAVE else []),
         *([("free_threads", 5)] if "free_threads" in HAVE else []),
         ("data_parallel", math.ceil(USABLE)),
         ("fork_join", math.ceil(USABLE)),
