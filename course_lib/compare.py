@@ -153,7 +153,7 @@ def idle(trace: Trace) -> float:
 
 def waited_for_a_turn(trace: Trace) -> float:
     """Return the seconds in which tasks were ready, but not running."""
-    return trace.lasting("ready")
+    return float(trace.lasting("ready").sum())
 
 
 def computed(trace: Trace) -> float:
@@ -163,4 +163,4 @@ def computed(trace: Trace) -> float:
 
 def asleep(trace: Trace) -> float:
     """Return the seconds that tasks waited."""
-    return trace.lasting("wait")
+    return float(trace.lasting("wait").sum())

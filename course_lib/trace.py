@@ -145,7 +145,7 @@ class Trace:
         start = self.tasks["start"]
         began = ~np.isnan(start)
         in_flight = float(np.sum(self._finish()[began] - start[began])) - float(
-            self._lasting("held").sum()
+            self.lasting("held").sum()
         )
         return in_flight / self.makespan if self.makespan > 0 else float("nan")
 
@@ -180,9 +180,9 @@ class Trace:
     @property
     def waiting(self) -> Array:
         """Seconds in which each task could have run but didn't: turnaround − running − wait steps."""
-        return self.turnaround - self._lasting("run", "call", "blur", "wait", "held")
+        return self.turnaround - self.lasting("run", "call", "blur", "wait", "held")
 
-    def _lasting(self, *kinds: str) -> Array:
+    def lasting(self, *kinds: str) -> Array:
         """Seconds that each task spent in spans of these kinds; where some overlap, once."""
         chosen = self.spans[np.isin(self.spans["kind"], kinds)]
         chosen = chosen[np.argsort(chosen["task"], kind="stable")]
@@ -239,9 +239,22 @@ class Trace:
         """Whether this run was simulated, not measured."""
         return self.model == "simulate"
 
-    def lasting(self, *kinds: str) -> float:
-        """Seconds that all tasks together spent in spans of these kinds."""
-        return float(self._lasting(*kinds).sum())
+    def to_chrome(self, path: str | os.PathLike[str]) -> None:
+        """Write a file that ui.perfetto.dev and chrome://tracing open, to look into it closely.
+
+        A row of the timeline is a thread there; tasks in flight and cores busy are counters. An
+        export that is there already is replaced.
+
+        Raises
+        ------
+        FileExistsError
+            If another file stands there. It is left alone.
+        OSError
+            If the file can't be written.
+        """
+        from course_lib.chrome import export
+
+        export(self, Path(path))
 
     # Pictures --------------------------------------------------------------------------------
 
@@ -291,7 +304,7 @@ class Trace:
             ]
             for row, outcome in zip(self.tasks[:most], self.outcomes, strict=False)
         ]
-        held = self._lasting("held")
+        held = self.lasting("held")
         if held.any():  # those don't count, so the table says which, and for how long
             head.insert(5, "held by what it started")
             for row, seconds in zip(rows, held, strict=False):
