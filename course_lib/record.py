@@ -22,6 +22,7 @@ from functools import cache
 from types import CoroutineType, TracebackType
 from typing import Any, Self, TypeGuard
 
+from course_lib.ready import queued
 from course_lib.tasks import Compute, Pace, Step, Wait
 
 __all__ = ["Lost", "Record", "Recorder", "Stepwise", "Stopped", "clock", "sendable"]
@@ -57,6 +58,7 @@ class Record:
     value: Any = None
     error: BaseException | None = None
     parts: list[Record] = field(default_factory=list)  # what other workers did for this task
+    queued: float = math.nan  # seconds in which it had no core; NaN where the system doesn't tell
 
 
 def sendable(record: Record, dumps: Callable[[object], bytes] = pickle.dumps) -> Record:
@@ -106,9 +108,11 @@ class Recorder:
 
     def perform(self, steps: tuple[Step, ...]) -> Record:
         """Do the steps, one after the other."""
+        before = queued()
         with self:
             for step in steps:
                 self.do(step)
+        self.record.queued = queued() - before
         return self.record
 
     def perform_sent(self, steps: bytes, dumps: Callable[[object], bytes] = pickle.dumps) -> Record:

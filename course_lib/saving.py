@@ -65,6 +65,7 @@ def _dumped(trace: Trace) -> str:
         **{name: _cell(value) if name in TIMES else value for name, value in facts.items()},
         **{table: _columns(getattr(trace, table)) for table in ("tasks", "spans")},
         "outcomes": trace.outcomes,
+        "queued": [_cell(seconds) for seconds in trace.queued],
         "results": [_result(value) for value in trace.results],
     }
     try:  # a column a line: a person can look into it
@@ -107,11 +108,13 @@ def _trace(content: dict[str, Any]) -> Trace:
         raise Unfit(f"at spans.kind: {min(unknown)!r} is none of {', '.join(KINDS)}")
     if not all(isinstance(each, dict) and each.keys() in ({"value"}, {"text"}) for each in results):
         raise Unfit("at results: each must hold a value or a text")
+    _only(waits := content["queued"], "queued", float, int, type(None))
     width = max(map(len, names), default=1) or 1
     tasks = _table("tasks", content["tasks"], {"name": f"U{width}"})
     spans = _table("spans", content["spans"], {"kind": "U5"} | dict.fromkeys(INDEXES, "i4"))
-    if not len(tasks) == len(outcomes) == len(results):
-        raise Unfit(f"it has {len(tasks)} tasks, {len(outcomes)} outcomes, {len(results)} results")
+    for what, cells in (("outcomes", outcomes), ("results", results), ("queued", waits)):
+        if len(cells) != len(tasks):
+            raise Unfit(f"it has {len(tasks)} tasks, but {len(cells)} {what}")
     if len(spans) and not 0 <= spans["task"].min() <= spans["task"].max() < len(tasks):
         raise Unfit(f"at spans.task: there are tasks 0 to {len(tasks) - 1} only")
     facts = {name: content[name] for name in FACTS}
@@ -119,7 +122,8 @@ def _trace(content: dict[str, Any]) -> Trace:
     if facts["usable_cores"] is not None:
         facts["usable_cores"] = float(facts["usable_cores"])
     values = tuple(each["value"] if "value" in each else each["text"] for each in results)
-    return Trace(tasks, spans, values, tuple(outcomes), **facts)
+    queued = tuple(math.nan if wait is None else float(wait) for wait in waits)
+    return Trace(tasks, spans, values, tuple(outcomes), queued=queued, **facts)
 
 
 def _table(what: str, columns: dict[str, list[Any]], types: dict[str, str]) -> Any:

@@ -78,6 +78,8 @@ class Trace:
         When the recording ended.
     others : float
         CPU seconds that everything else on this machine used meanwhile; NaN if unknown.
+    queued : tuple of float
+        For how many seconds each task had no core, though it was ready; NaN if unknown.
     causes : mapping of str to float, or None
         What the tasks that were ready waited for, in words, and for how many seconds; None where
         the system doesn't tell.
@@ -94,6 +96,7 @@ class Trace:
     cores: int | None = None
     usable_cores: float | None = None
     others: float = math.nan
+    queued: tuple[float, ...] = ()
     causes: Mapping[str, float] | None = None
 
     @classmethod
@@ -116,6 +119,7 @@ class Trace:
         lines = np.sort(np.array(list(spans), dtype=span_type), order=["start", "stop"])
         facts.setdefault("results", (None,) * len(rows))
         facts.setdefault("outcomes", ("done",) * len(rows))
+        facts.setdefault("queued", (math.nan,) * len(rows))
         return cls(table, lines, **facts)
 
     def __getattr__(self, name: str) -> Any:
@@ -290,6 +294,18 @@ class Trace:
             f"{max(0.0, left):.2f} of {usable:g} were left for this run."
         )
 
+    @property
+    def why_ready(self) -> str:
+        """Say for how long tasks could have run but didn't, and what they waited for."""
+        ready = float(self.lasting("ready").sum())
+        if round(ready, 2) == 0:
+            return ""
+        if self.causes is None:
+            return f"Ready, but not running: {ready:.2f} s. What for, this system doesn't tell."
+        parts = sorted(self.causes.items(), key=lambda part: -part[1])
+        said = [f"for {what} {seconds:.2f} s" for what, seconds in parts if round(seconds, 2)]
+        return f"Ready, but not running: {ready:.2f} s. Waiting {', '.join(said)}."
+
     def __repr__(self) -> str:
         return f"<Trace of {_count(len(self.tasks), 'task')}, {self.model}: {self.numbers}>"
 
@@ -311,7 +327,7 @@ class Trace:
                 row.insert(5, _seconds(seconds) if seconds else "–")
         more = len(self.tasks) - most
         note = f"the first {most} of {len(self.tasks)} tasks; " if more > 0 else ""
-        return html_table(f"{note}times in seconds", head, rows)
+        return html_table(f"{note}times in seconds", head, rows, self.why_ready)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         picture = self.timeline()
@@ -322,7 +338,9 @@ class Trace:
         return bundle
 
 
-def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def html_table(
+    caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], foot: str = ""
+) -> str:
     """Return a small table that a screen reader can read, too: the first cell names its row."""
     cells = "".join(f'<th scope="col">{html.escape(word)}</th>' for word in head)
     body = "".join(
@@ -331,6 +349,9 @@ def html_table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]])
         + "</tr>"
         for row in rows
     )
+    if foot:
+        style = 'style="text-align: left"'
+        body += f'<tr><td colspan="{len(head)}" {style}>{html.escape(foot)}</td></tr>'
     return f"<table><caption>{html.escape(caption)}</caption><tr>{cells}</tr>{body}</table>"
 
 

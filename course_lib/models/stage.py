@@ -11,7 +11,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from course_lib.machine import busy_so_far, machine
+from course_lib.machine import busy_so_far, machine, throttled
+from course_lib.ready import GIL, LOOP, UNKNOWN, causes, queued
 from course_lib.record import NAP, Lost, Record, Recorder, Stopped, clock
 from course_lib.tasks import Pace, Task
 
@@ -49,10 +50,13 @@ class Stage:
     last: int | None = None
     cpu: float = 0  # CPU time of the run so far, or at `begin` the process's (see `end`)
     busy: float = math.nan  # seconds that all CPUs were busy, likewise
+    queued: float = math.nan  # seconds that the model's own thread had no core, likewise
+    throttled: float = 0.0  # seconds that a CPU quota held it back, likewise
 
     def begin(self) -> None:
         """Start the clock: the workers are there, the tasks may come."""
-        self.busy = busy_so_far()
+        self.busy, self.throttled = busy_so_far(), throttled() or 0.0
+        self.queued = queued()
         self.zero, self.cpu = clock(), time.process_time_ns()
         self.begun.set()
 
@@ -97,7 +101,8 @@ class Stage:
     def end(self) -> None:
         """Stop the clock. CPU time counts once: that of this process, over the whole run."""
         self.last, self.cpu = clock(), time.process_time_ns() - self.cpu
-        self.busy = busy_so_far() - self.busy
+        self.busy, self.throttled = busy_so_far() - self.busy, (throttled() or 0.0) - self.throttled
+        self.queued = queued() - self.queued
 
     def cancel(self) -> None:
         """Ask every task to stop. Computing and waiting ones do so within 0.1 s."""
@@ -143,7 +148,23 @@ class Stage:
             workers=self.workers,
             cores=self.cores,
             usable_cores=min(machine().usable_cores, self.cores or math.inf),
+            queued=tuple(found[i].queued if i in found else 0.0 for i in range(len(self.tasks))),
+            causes=self._causes(spans, found),
         )
+
+    def _causes(
+        self, spans: list[tuple[int, int, int, float, float, str]], found: dict[int, Record]
+    ) -> dict[str, float] | None:
+        """Return what the tasks that were ready waited for."""
+        ready = dict.fromkeys(found, 0.0)
+        for index, _, _, start, stop, kind in spans:
+            ready[index] += (stop - start) * (kind == "ready")
+        if self.model == "async":  # all share one thread, which is this model's own
+            return causes([sum(ready.values())], [self.queued], self.throttled, LOOP)
+        several = self.model == "threads" and self.workers > 1
+        rest = GIL if several and machine().gil else UNKNOWN
+        waits = [record.queued for record in found.values()]
+        return causes(ready.values(), waits, self.throttled, rest)
 
     def _seconds(self, time: int | None) -> float:
         return math.nan if time is None else (time - self.zero) / 1e9

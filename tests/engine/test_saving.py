@@ -29,6 +29,7 @@ def same(one: Trace, other: Trace) -> None:
         for name in mine.dtype.names:
             assert mine[name].tobytes() == its[name].tobytes(), name
     assert [getattr(one, name) for name in FACTS] == [getattr(other, name) for name in FACTS]
+    assert np.array(one.queued).tobytes() == np.array(other.queued).tobytes()
     for name in TIMES:
         assert (
             np.float64(getattr(one, name)).tobytes() == np.float64(getattr(other, name)).tobytes()
@@ -196,7 +197,8 @@ def changed(*path: Any, to: Any) -> Any:
         (changed("spans", "core", 0, to=True), r"at spans\.core: .* not bool"),
         (changed("spans", "kind", 0, to="idle"), "'idle' is none of run, wait"),
         (changed("spans", "kind", 0, to=[]), "none of run, wait"),
-        (changed("outcomes", to=["done"]), "2 tasks, 1 outcomes, 2 results"),
+        (changed("outcomes", to=["done"]), "2 tasks, but 1 outcomes"),
+        (changed("queued", 0, to="long"), r"at queued: .* not str"),
         (changed("results", 0, to=7), "each must hold a value or a text"),
     ],
 )
