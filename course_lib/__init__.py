@@ -14,6 +14,7 @@ from course_lib.machine import machine
 from course_lib.models import MODELS, run, why_not
 from course_lib.observe import observe
 from course_lib.simulate import simulate
+from course_lib.speedup import Speedup, speedup
 from course_lib.tasks import Task, compute, wait
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MODELS",
+    "Speedup",
     "Task",
     "Trace",
     "compare",
@@ -30,6 +32,7 @@ __all__ = [
     "one_task",
     "run",
     "simulate",
+    "speedup",
     "wait",
     "why_not",
 ]

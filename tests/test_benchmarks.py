@@ -34,6 +34,7 @@ def test_every_figure_is_shown_beside_its_peers() -> None:
     wanted += [(f"5000 ns a chunk, {name}", "%") for name in WATCHERS]
     sliders = ("the player, median of 20 moves", "interact and matplotlib, median")
     wanted += [(name, "ms") for name in sliders]
+    wanted += [("speedup()", "×"), ("one pair, by the clock", "×")]
     lines = run.stdout.splitlines()
     for name, unit in wanted:
         row = re.compile(rf"{re.escape(name)}{FIGURES}  {unit}( |$)")
