@@ -24,7 +24,7 @@ from course_lib.trace import Trace
 __all__ = ["events", "export"]
 
 BEGINNING = '{"traceEvents": ['
-RUNNING = ("run", "blur", "call")
+RUNNING = ("run", "blur", "call", "switch")
 #: Names of colors that chrome://tracing knows; Perfetto takes its own.
 COLORS = {
     "run": "thread_state_running",
@@ -32,6 +32,7 @@ COLORS = {
     "call": "thread_state_uninterruptible",
     "ready": "thread_state_runnable",
     "wait": "thread_state_sleeping",
+    "switch": "thread_state_iowait",
 }
 
 Event = dict[str, Any]

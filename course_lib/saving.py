@@ -17,6 +17,7 @@ import numpy as np
 
 from course_lib import files
 from course_lib.files import Newer, Unfit
+from course_lib.trace import KIND as SPAN_KIND
 from course_lib.trace import KINDS, Trace
 
 __all__ = ["load", "save"]
@@ -111,7 +112,7 @@ def _trace(content: dict[str, Any]) -> Trace:
     _only(waits := content["queued"], "queued", float, int, type(None))
     width = max(map(len, names), default=1) or 1
     tasks = _table("tasks", content["tasks"], {"name": f"U{width}"})
-    spans = _table("spans", content["spans"], {"kind": "U5"} | dict.fromkeys(INDEXES, "i4"))
+    spans = _table("spans", content["spans"], {"kind": SPAN_KIND} | dict.fromkeys(INDEXES, "i4"))
     for what, cells in (("outcomes", outcomes), ("results", results), ("queued", waits)):
         if len(cells) != len(tasks):
             raise Unfit(f"it has {len(tasks)} tasks, but {len(cells)} {what}")

@@ -25,6 +25,7 @@ __all__ = ["ROOMS", "WALL", "Trace", "room"]
 #: isn't seen · it runs, in chunks too coarse to say when · it is held by what it has started · its
 #: core turns to it.
 KINDS = ("run", "wait", "ready", "call", "blur", "held", "switch")
+KIND = f"U{max(map(len, KINDS))}"  # the column that holds one
 
 #: Where the quadrant's walls stand, on both axes: below, "one" with some room for measuring.
 WALL = 1.15
@@ -114,7 +115,7 @@ class Trace:
             *((c, "f8") for c in ("arrival", "start", "finish", "cpu")),
         ]
         numbers = [(c, "i4") for c in ("task", "worker", "core")]
-        span_type = [*numbers, ("start", "f8"), ("stop", "f8"), ("kind", "U6")]
+        span_type = [*numbers, ("start", "f8"), ("stop", "f8"), ("kind", KIND)]
         table = np.array(rows, dtype=columns)
         lines = np.sort(np.array(list(spans), dtype=span_type), order=["start", "stop"])
         facts.setdefault("results", (None,) * len(rows))

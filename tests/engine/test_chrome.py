@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from jsonschema import Draft202012Validator
 
-from course_lib import Task, Trace, compute, observe, run, wait
+from course_lib import Task, Trace, compute, observe, run, simulate, wait
 from course_lib.chrome import events
 
 nan = math.nan
@@ -214,3 +214,10 @@ def test_an_export_may_be_replaced_and_nothing_else(tmp_path: Path) -> None:
 def test_events_are_in_the_order_of_time_after_the_names() -> None:
     phases = [event["ph"] for event in events(MADE)]
     assert phases == sorted(phases, key=lambda letter: letter != "M")
+
+
+def test_a_simulated_machine_is_exported_with_its_switches(tmp_path: Path) -> None:
+    tasks = [Task("A", compute(0.02)), Task("B", compute(0.02))]
+    written = exported(simulate(tasks, policy="rr", quantum=0.01, switch_cost=0.001), tmp_path)
+    assert sum(event.get("cat") == "switch" for event in written) == 3
+    nested(written)
