@@ -20,7 +20,10 @@ def command() -> list[str]:
 
     The one that COURSE_FREE_THREADED names; else this one, one on PATH, of uv, conda or pyenv.
     """
-    return _find(os.environ.get("COURSE_FREE_THREADED"), os.environ.get("PATH"))
+    found = _find(os.environ.get("COURSE_FREE_THREADED"), os.environ.get("PATH"))
+    if not found:
+        _find.cache_clear()  # one may be installed any moment
+    return found
 
 
 def why_not() -> str | None:
