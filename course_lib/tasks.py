@@ -154,14 +154,14 @@ def one_of(what: str, value: T, allowed: tuple[T, ...]) -> T:
     return value
 
 
-def whole(what: str, value: object, least: int, most: int) -> int:
+def whole(what: str, value: object, least: int, most: int, more: str = "") -> int:
     """Return a whole number, NumPy's too, as an int; raise if it isn't one from least to most."""
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise TypeError(f"{what} must be a whole number, not {value!r}")
     found = operator.index(value)
     if not least <= found <= most:
         allowed = f"{least}" if least == most else f"{least} to {most:,}"
-        raise ValueError(f"{what} must be {allowed}, not {found:,}")
+        raise ValueError(f"{what} must be {allowed}{more}, not {found:,}")
     return found
 
 

@@ -10,14 +10,23 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import math
-import operator
 import pickle
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING
 
 from course_lib.machine import allowed_cpus, machine
-from course_lib.tasks import Compute, Task, Wait, calibrate, duration, one_of
+from course_lib.tasks import (
+    MOST_TASKS,
+    Compute,
+    Task,
+    Wait,
+    calibrate,
+    duration,
+    one_of,
+    task_list,
+    whole,
+)
 
 if TYPE_CHECKING:
     from course_lib.trace import Trace
@@ -39,7 +48,6 @@ MODELS = (
     "hybrid",
 )
 
-MOST_TASKS = 200_000
 MOST_THREADS = 20_000
 MOST_PROCESSES = 61 if sys.platform == "win32" else 512  # Windows waits for no more at once
 MOST_WORKERS = {
@@ -143,21 +151,9 @@ def run(
 def _checked(
     tasks: Iterable[Task], model: str, workers: int | None
 ) -> tuple[tuple[Task, ...], str, int]:
-    if isinstance(tasks, Task):
-        raise TypeError(f"tasks must be a list of tasks: write [Task({tasks.name!r}, …)]")
-    if not isinstance(tasks, Iterable):
-        raise TypeError(f"tasks must be a list of tasks, made by Task(name, *steps), not {tasks!r}")
     one_of("model", model, MODELS)
-    given = tuple(tasks)
-    if not 1 <= len(given) <= MOST_TASKS:
-        raise ValueError(f"tasks must hold 1 to {MOST_TASKS:,} tasks, not {len(given):,}")
-    seen: set[str] = set()
+    given = task_list(tasks)
     for task in given:
-        if not isinstance(task, Task):
-            raise TypeError(f"tasks must hold tasks, made by Task(name, *steps), not {task!r}")
-        if task.name in seen:
-            raise ValueError(f"tasks must not hold a name twice, and {task.name!r} is there twice")
-        seen.add(task.name)
         for step in task.steps:
             if not isinstance(step, Compute | Wait):
                 _check_callable(task.name, step, model)
@@ -200,32 +196,15 @@ def _checked_workers(workers: int | None, model: str, tasks: int) -> int:
     if workers is None:
         wanted = tasks if model in ONE_A_TASK else math.ceil(machine().usable_cores)
         return min(wanted, most)
-    workers = _whole("workers", workers)
-    if not 1 <= workers <= most:
-        allowed = "1" if most == 1 else f"1 to {most:,}"
-        raise ValueError(f"workers must be {allowed} for model {model!r}, not {workers:,}")
-    return workers
-
-
-def _whole(what: str, value: object) -> int:
-    """Return a whole number, NumPy's too, as an int."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise TypeError(f"{what} must be a whole number or None, not {value!r}")
-    return operator.index(value)
+    return whole("workers", workers, 1, most, f" for model {model!r}")
 
 
 def _checked_cores(cores: int | None) -> int | None:
     if cores is None:
         return None
-    cores = _whole("cores", cores)
     if not machine().can_pin:
         raise ValueError(
             f"cores={cores} can't be had on this system: only Linux and Windows let a program "
             "choose its cores. Leave cores=None"
         )
-    most = len(allowed_cpus())
-    if not 1 <= cores <= most:
-        raise ValueError(
-            f"cores must be 1 to {most}, the CPUs that this process may use, not {cores}"
-        )
-    return cores
+    return whole("cores", cores, 1, len(allowed_cpus()), ", the CPUs that this process may use")

@@ -127,7 +127,7 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = [
     # cores
     ({"cores": 0}, ValueError, ("cores", "1 to", "0")),
     ({"cores": -1}, ValueError, ("cores", "1 to", "-1")),
-    ({"cores": 10**6}, ValueError, ("cores", "1 to", "1000000")),
+    ({"cores": 10**6}, ValueError, ("cores", "1 to", "1,000,000")),
     ({"cores": True}, TypeError, ("cores", "whole number", "True")),
     ({"cores": 1.0}, TypeError, ("cores", "whole number", "1.0")),
     ({"cores": "1"}, TypeError, ("cores", "whole number", "'1'")),
