@@ -302,7 +302,8 @@ class Trace:
         if round(ready, 2) == 0:
             return ""
         if self.causes is None:
-            return f"Ready, but not running: {ready:.2f} s. What for, this system doesn't tell."
+            untold = "" if self.simulated else " What for, this system doesn't tell."
+            return f"Ready, but not running: {ready:.2f} s.{untold}"
         parts = sorted(self.causes.items(), key=lambda part: -part[1])
         said = [f"for {what} {seconds:.2f} s" for what, seconds in parts if round(seconds, 2)]
         return f"Ready, but not running: {ready:.2f} s. Waiting {', '.join(said)}."
@@ -333,7 +334,8 @@ class Trace:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         picture = self.timeline()
         bundle = picture._repr_mimebundle_()
-        where = f"<p>This run was <b>{html.escape(self.room)}</b>. {self.noise}</p>"
+        run = "This simulated run" if self.simulated else "This run"
+        where = f"<p>{run} was <b>{html.escape(self.room)}</b>. {self.noise}</p>"
         bundle["text/html"] += where + self.table()
         bundle["text/plain"] = repr(self)
         return bundle

@@ -52,20 +52,24 @@ def race(ways: Mapping[str, Way]) -> Race:
     decided = threading.Event()
     cpu: dict[str, float] = {}
 
-    def run(name: str, way: Way) -> Any:
-        began = time.thread_time()
-        try:
-            steps = way()
-            while not decided.is_set():
-                next(steps)
-        except StopIteration as end:
-            return end.value
-        finally:
-            cpu[name] = time.thread_time() - began
-        return None
+    def runner(name: str, way: Way) -> Callable[[], Any]:
+        def run() -> Any:
+            began = time.thread_time()
+            try:
+                steps = way()
+                while not decided.is_set():
+                    next(steps)
+            except StopIteration as end:
+                return end.value
+            finally:
+                cpu[name] = time.thread_time() - began
+            return None
+
+        run.__name__ = name  # as a timeline calls it
+        return run
 
     with ThreadPoolExecutor(len(ways)) as pool:
-        running = {pool.submit(run, name, way): name for name, way in ways.items()}
+        running = {pool.submit(runner(name, way)): name for name, way in ways.items()}
         done, _ = wait(running, return_when=FIRST_COMPLETED)
         decided.set()
     first = next(future for future in running if future in done)

@@ -27,7 +27,11 @@ from course_lib.lesson.exercises.probes import Tally
 from course_lib.lesson.guard import Limits, Seen, guarded
 
 SOLUTIONS = Path(__file__).parents[2] / "notebooks" / "solutions"
-KEYS = [f"02_quadrant/{name}" for name in quadrant.EXERCISES]
+KEYS = [
+    f"{lesson}/{name}"
+    for lesson, module in LESSONS.items()
+    for name in import_module(f"course_lib.lesson.exercises.{module}").EXERCISES
+]
 Saved = dict[str, dict[str, Any]]
 
 
@@ -212,6 +216,32 @@ WRONG_WAITS = {
         "left 10 running",
     ),
 }
+WRONG_PIPELINES = {
+    "nothing": ("def program(grind, brew, cups):\n    pass\n", "No station has done anything"),
+    "not ground": (
+        "def program(grind, brew, cups):\n    for cup in cups:\n        brew(cup)\n",
+        "isn't ground",
+    ),
+    "a worker a cup": (
+        (
+            f"{POOL}def program(grind, brew, cups):\n    with ThreadPoolExecutor(6) as pool:\n"
+            "        list(pool.map(lambda cup: brew(grind(cup)), cups))\n"
+        ),
+        "one worker of its own, not each cup",
+    ),
+    "some cups": (
+        "def program(grind, brew, cups):\n    for cup in cups[:3]:\n        brew(grind(cup))\n",
+        "Only 3 of 6",
+    ),
+    "in two batches": (
+        "def program(grind, brew, cups):\n    for cup in [grind(cup) for cup in cups]:\n        brew(cup)\n",
+        "All cups are ground before the first",
+    ),
+    "one by one": (
+        "def program(grind, brew, cups):\n    for cup in cups:\n        brew(grind(cup))\n",
+        "while it is brewed, nobody grinds",
+    ),
+}
 LOOPS = "sum(i * i for i in range(3_000_000))"
 WRONG_BOTH = {
     "threads around Python": (
@@ -261,8 +291,16 @@ def test_wrong_programs_for_both_are_told_what_is_wrong(
     assert feedback in text_of(verdict)
 
 
+@pytest.mark.parametrize("name", WRONG_PIPELINES)
+def test_wrong_pipelines_are_told_what_is_wrong(name: str) -> None:
+    code, feedback = WRONG_PIPELINES[name]
+    verdict = check("03_timelines/pipeline", written(code))
+    assert verdict.passed is False
+    assert feedback in text_of(verdict)
+
+
 def test_each_wrong_attempt_has_feedback_of_its_own() -> None:
-    for wrong in (WRONG_WAITS, WRONG_BOTH):
+    for wrong in (WRONG_WAITS, WRONG_BOTH, WRONG_PIPELINES):
         assert len({feedback for _, feedback in wrong.values()}) == len(wrong)
 
 

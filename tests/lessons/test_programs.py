@@ -20,6 +20,7 @@ from course_lib.programs.pipeline import pipeline
 from course_lib.programs.server import serve
 from course_lib.programs.simd import FUNCTIONS, switchable, vectors
 from course_lib.programs.speculative import page, race, search
+from course_lib.programs.switching import WAYS, seconds_a_switch
 from course_lib.service import helper, service
 from tests.engine.test_run import USABLE, at_best
 
@@ -153,7 +154,9 @@ def test_the_first_to_have_the_answer_wins_and_the_loser_stops() -> None:
         "from the front": lambda: search(wanted, range(10_000)),
         "from the back": lambda: search(wanted, range(9_999, -1, -1)),
     }
-    came = race(ways)
+    with observe() as trace:
+        came = race(ways)
+    assert set(trace.tasks["name"].tolist()) == {"main", *ways}
     assert (came.winner, came.answer) == ("from the back", 9_900)
     assert set(came.cpu) == set(ways)
     assert came.wasted == came.cpu["from the front"]
@@ -232,3 +235,15 @@ def test_vector_instructions_make_no_function_slower(function: str) -> None:
 def test_vectors_refuse_what_is_not_measured() -> None:
     with pytest.raises(ValueError, match="function must be one of 'tanh'"):
         vectors("sin")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_switch_takes_some_time(way: str) -> None:
+    assert 1e-8 < min(seconds_a_switch(way, 300) for _ in range(3)) < 0.01
+
+
+def test_switches_refuse_what_can_not_be() -> None:
+    with pytest.raises(ValueError, match="way must be one of 'async'"):
+        seconds_a_switch("actors")
+    with pytest.raises(ValueError, match="times must be 1 to"):
+        seconds_a_switch("threads", 0)

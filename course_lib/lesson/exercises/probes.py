@@ -13,7 +13,7 @@ from pathlib import Path
 
 from course_lib.record import clock
 
-__all__ = ["Fetch", "Tally"]
+__all__ = ["Fetch", "Station", "Tally"]
 
 WAIT = 0.1  # seconds
 
@@ -51,6 +51,27 @@ class Fetch:
         """Return what was written down, a fetch a row: start, stop, how it waited."""
         rows = (line.split() for line in notes(self.path))
         return [(int(start), int(stop), kind) for start, stop, kind in rows]
+
+
+class Station:
+    """One station of a line: it does something to a cup, which takes 0.1 s, and hands it back."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path, self.name = str(path), name
+
+    def __call__(self, cup: str) -> str:
+        """Work on a cup; whoever asks waits."""
+        start = clock()
+        time.sleep(WAIT)
+        note(self.path, f"{start} {clock()} {self.name} {cup}")
+        return f"{cup}+{self.name}"
+
+    def done(self) -> list[tuple[int, int, str]]:
+        """Return what this station did: start, stop, cup."""
+        rows = (line.split() for line in notes(self.path))
+        return [
+            (int(start), int(stop), cup) for start, stop, name, cup in rows if name == self.name
+        ]
 
 
 class Tally:

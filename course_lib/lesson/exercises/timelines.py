@@ -1,0 +1,106 @@
+"""The exercise of lesson 3: a pipeline of two stations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from course_lib.lesson.exercise import Exercise, Finding, Row
+from course_lib.lesson.exercises.probes import Station
+from course_lib.lesson.exercises.quadrant import overlap
+from course_lib.lesson.guard import Limits, Seen
+
+__all__ = ["EXERCISES"]
+
+CUPS = tuple(f"cup{number}" for number in range(1, 7))
+ENOUGH = 1.4  # stations at work; a full line of two reaches 12 / 7, for it has to fill and to empty
+
+
+def stations(folder: Path) -> tuple[Station, Station]:
+    """Return the two stations that the program is given."""
+    return Station(folder / "notes", "grind"), Station(folder / "notes", "brew")
+
+
+def _judge(seen: Seen, folder: Path) -> Finding:
+    grind, brew = (station.done() for station in stations(folder))
+    finished = {cup for *_, cup in brew} & {f"{cup}+grind" for cup in CUPS}
+    most = max(most_at_once([(a, b) for a, b, _ in done]) for done in (grind, brew))
+    at_work = overlap([(start, stop) for start, stop, _ in grind + brew])
+    rows = (
+        Row(
+            "cups ground, then brewed",
+            f"{len(finished)}",
+            f"{len(CUPS)}",
+            len(finished) == len(CUPS),
+        ),
+        Row("most cups at one station at once", f"{most}", "1", most == 1),
+        Row(
+            "stations at work, on average", f"{at_work:.2f}", f"{ENOUGH} or more", at_work >= ENOUGH
+        ),
+    )
+    return Finding(rows, _advise(grind, brew, finished, most, at_work), certain=most != 1)
+
+
+def _advise(
+    grind: list[tuple[int, int, str]],
+    brew: list[tuple[int, int, str]],
+    finished: set[str],
+    most: int,
+    at_work: float,
+) -> str:
+    if not grind and not brew:
+        return "No station has done anything: call `grind(cup)`, and `brew` with what it returns."
+    if brew and not any(cup.endswith("+grind") for *_, cup in brew):
+        return "What you brew isn't ground: give `brew` what `grind` has returned."
+    if most > 1:
+        return (
+            f"{most} cups were at one station at once, and each has room for one. Give each station "
+            "one worker of its own, not each cup."
+        )
+    if len(finished) < len(CUPS):
+        return f"Only {len(finished)} of {len(CUPS)} cups were ground and brewed."
+    if at_work >= ENOUGH:
+        return "While one cup is brewed, the next is ground: a pipeline."
+    if max(stop for _, stop, _ in grind) <= min(start for start, *_ in brew):
+        return (
+            "All cups are ground before the first one is brewed: the stations never work at the same "
+            "time. A cup may be brewed as soon as it is ground."
+        )
+    return (
+        "One cup after the other: while it is brewed, nobody grinds. The next cup could enter as soon "
+        "as the first station is free."
+    )
+
+
+def most_at_once(spans: list[tuple[int, int]]) -> int:
+    """Return how many of the spans there are at once, at most."""
+    edges = sorted([(start, 1) for start, _ in spans] + [(stop, -1) for _, stop in spans])
+    most = now = 0
+    for _, change in edges:
+        now += change
+        most = max(most, now)
+    return most
+
+
+PIPELINE = Exercise(
+    title="Build a pipeline",
+    asked=(
+        "Write a function that takes `grind`, `brew` and the cups. Each cup is to be ground, then "
+        "brewed: `brew(grind(cup))`. Each takes 0.1 s, and a station has room for one cup. Keep both "
+        "stations at work."
+    ),
+    starter="def program(grind, brew, cups):\n    for cup in cups:\n        brew(grind(cup))\n",
+    hints=(
+        "Draw the timeline that you want: a row for each station, a box for each cup. Where may the second cup's first box begin?",
+        "Each station needs a worker of its own. A pool with one thread is such a worker, and it has a queue.",
+        (
+            "`ThreadPoolExecutor(1)` twice. Submit all cups to the first; when a future has its result, "
+            "submit that to the second, and don't wait for it there and then."
+        ),
+    ),
+    judge=_judge,
+    arguments=("grind", "brew", "cups"),
+    make=lambda folder: (*stations(folder), CUPS),
+    limits=Limits(seconds=6.0),
+)
+
+EXERCISES = {"pipeline": PIPELINE}
