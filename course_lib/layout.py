@@ -6,6 +6,8 @@ import math
 from heapq import heappop, heappush
 from itertools import groupby
 
+import numpy as np
+
 from course_lib.trace import Trace
 
 __all__ = ["lay_out"]
@@ -20,12 +22,14 @@ def lay_out(trace: Trace, until: float = math.inf) -> tuple[dict[tuple[int, int]
     labels : list of str
         One a row: the worker's number on its first, and the task's name if the row has only one.
     """
-    ends: dict[tuple[int, int], tuple[float, float]] = {}
-    columns = (trace.spans[c].tolist() for c in ("worker", "task", "start", "stop"))
-    for worker, task, start, stop in zip(*columns, strict=True):
-        if start <= until:
-            first, last = ends.get((worker, task), (start, stop))
-            ends[worker, task] = min(first, start), max(last, stop)
+    spans = trace.spans[trace.spans["start"] <= until]
+    number = spans["worker"].astype(np.int64) << 32 | spans["task"]  # of the pair, as one
+    pairs, place = np.unique(number, return_inverse=True)
+    first, last = np.full(len(pairs), math.inf), np.full(len(pairs), -math.inf)
+    np.minimum.at(first, place, spans["start"])
+    np.maximum.at(last, place, spans["stop"])
+    keys = zip((pairs >> 32).tolist(), (pairs & 0xFFFFFFFF).tolist(), strict=True)
+    ends = dict(zip(keys, zip(first.tolist(), last.tolist(), strict=True), strict=True))
     rows: dict[tuple[int, int], int] = {}
     labels: list[str] = []
     names = trace.tasks["name"].tolist()

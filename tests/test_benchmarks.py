@@ -35,11 +35,12 @@ def test_every_figure_is_shown_beside_its_peers() -> None:
     sliders = ("the player, median of 20 moves", "interact and matplotlib, median")
     wanted += [(name, "ms") for name in sliders]
     wanted += [("speedup()", "×"), ("one pair, by the clock", "×")]
+    wanted += [("1,000 spans, timeline", "ms")]
     lines = run.stdout.splitlines()
     for name, unit in wanted:
         row = re.compile(rf"{re.escape(name)}{FIGURES}  {unit}( |$)")
         assert len([line for line in lines if row.match(line)]) == 1, f"{name} in {unit}: {lines}"
-    assert len(re.findall(r"  [\d.]+ +(?:yes|NO)$", run.stdout, re.MULTILINE)) >= 6
+    assert len(re.findall(r"  [\d.]+ +(?:yes|NO)$", run.stdout, re.MULTILINE)) >= 8
 
 
 @pytest.mark.parametrize(

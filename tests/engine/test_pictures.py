@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import Collection
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.path import Path
 
-from course_lib.pictures import STYLES, Picture, lay_out, quadrant, show, timeline
+from course_lib.pictures import COLORS, STYLES, Picture, lay_out, quadrant, show, timeline
+from course_lib.pictures._coverage import coverage
 from course_lib.trace import ROOMS, WALL, Trace
 
 nan = math.nan
@@ -122,7 +125,7 @@ def test_a_timeline_bears_its_legend_its_workers_and_its_numbers() -> None:
 @pytest.mark.parametrize("kind", STYLES)
 def test_every_kind_of_span_is_drawn_and_explained(kind: str) -> None:
     picture = timeline(made([A], [(0, 0, 0, 0.5, 2, kind)]))
-    [boxes] = [c for c in picture.figure.axes[0].collections if isinstance(c, PolyCollection)]
+    [boxes] = picture.figure.axes[0].collections
     [box] = boxes.get_paths()
     across = np.asarray(box.vertices)[:, 0]
     assert (across.min(), across.max()) == (0.5, 2)
@@ -175,14 +178,85 @@ def test_overlapping_tasks_never_share_a_row() -> None:
         assert mine and all(before[1] <= after[0] for before, after in pairwise(mine))
 
 
+def boxes_of(drawn: Collection) -> int:
+    """Return how many boxes a collection draws; those that are hatched share a path."""
+    return sum(int(np.sum(path.codes == Path.MOVETO)) for path in drawn.get_paths())
+
+
 def test_thousands_of_spans_are_drawn() -> None:
     many = 3000
     tasks = [(f"T{n}", 0, n, n + 1.5, 1) for n in range(many)]
     spans = [(n, n % 4, 0, n, n + 1.5, ("run", "wait", "ready")[n % 3]) for n in range(many)]
     picture = timeline(made(tasks, spans, end=many + 1.0))
     assert picture.png.startswith(PNG)
-    assert sum(len(c.get_paths()) for c in picture.figure.axes[0].collections) == many
+    assert sum(map(boxes_of, picture.figure.axes[0].collections)) == many
     assert "3000 tasks" in picture.alt and "2994 more" in picture.alt
+
+
+def crowd(count: int, workers: int = 4) -> Trace:
+    """Make a trace of so many spans, all kinds of them, in four tasks."""
+    edges = np.linspace(0, 4, count // workers + 1)
+    spans = [
+        (w % 4, w, 0, edges[n], edges[n + 1], list(STYLES)[n % len(STYLES)])
+        for w in range(workers)
+        for n in range(count // workers)
+    ]
+    return made([(name, 0, 0, 4, 1) for name in "ABCD"], spans)
+
+
+def test_more_spans_than_can_be_told_apart_are_drawn_as_what_they_cover() -> None:
+    picture = timeline(crowd(40_000))
+    axes = picture.figure.axes[0]
+    assert not axes.collections and len(axes.images) == 1
+    assert {"worker 0: A", "worker 3: D"} <= set(words(picture))
+    assert legend(picture) == {label for label, _, _ in STYLES.values()}
+    assert picture.png.startswith(PNG)
+
+
+@pytest.mark.parametrize("workers", [1, 250, 2000])
+def test_a_crowd_is_drawn_in_any_number_of_rows(workers: int) -> None:
+    picture = timeline(crowd(24_000, workers), until=3.0)
+    assert picture.png.startswith(PNG)
+    assert picture.figure.axes[0].get_xlim() == (0, 3.0)
+
+
+def painted(*spans: tuple[int, float, float, str], rows: tuple[int, ...] = (0,)) -> Any:
+    trace = made([A, B, C], [(task, 0, 0, start, stop, kind) for task, start, stop, kind in spans])
+    return coverage(trace.spans, np.array(rows), max(rows) + 1, 4.0)
+
+
+def test_a_pixel_is_as_dense_as_it_is_covered() -> None:
+    half = 4.0 / 1200 / 2
+    pixels = painted((0, 1.0, 1.0 + half, "run"), (0, 2.0, 3.0, "run"), rows=(0, 0))
+    middle = pixels[len(pixels) // 2].astype(float)
+    full = np.array(to_rgb(COLORS[0])) * 255
+    assert np.allclose(middle[600:900], full, atol=1)
+    assert np.allclose(middle[300], (full + 255) / 2, atol=1)
+    rest = np.delete(middle, [300, *range(600, 900)], axis=0)
+    assert np.all(rest == 255)
+
+
+def test_colors_that_share_a_pixel_are_mixed_by_what_each_covers() -> None:
+    one = 4.0 / 1200
+    pixels = painted((0, 0.0, one / 4, "run"), (1, one / 4, one, "run"), rows=(0, 0))
+    mixed = [255 * (0.25 * a + 0.75 * b) for a, b in zip(*map(to_rgb, COLORS[:2]), strict=True)]
+    assert np.allclose(pixels[len(pixels) // 2, 0], mixed, atol=1)
+
+
+def test_a_covered_row_is_as_high_as_its_kind_and_ready_is_hatched() -> None:
+    def dark(kind: str) -> Any:
+        return (painted((0, 0.0, 4.0, kind)) < 255).any(axis=2)
+
+    high = {kind: dark(kind).any(axis=1).mean() for kind in STYLES}
+    assert high["run"] == high["call"] > high["ready"] > high["wait"] > 0
+    assert dark("run")[12].all() and 0.2 < dark("ready")[12].mean() < 0.5
+
+
+def test_rows_that_share_a_line_of_pixels_are_all_seen() -> None:
+    spans = [(0, n / 500, (n + 1) / 500, "run") for n in range(2000)]
+    pixels = painted(*spans, rows=tuple(range(2000)))
+    assert pixels.shape == (600, 1200, 3)
+    assert np.all((pixels < 255).any(axis=(1, 2)))
 
 
 def test_thousands_in_flight_on_one_worker_are_drawn() -> None:
