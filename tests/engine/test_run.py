@@ -142,12 +142,12 @@ def test_data_parallel_has_one_task_in_flight_and_keeps_all_cores_busy() -> None
         trace = at_best(
             lambda kind=kind: run(tasks(2, compute(0.4, kind)), "data_parallel", WORKERS),  # type: ignore[misc]
             lambda t, free: (
-                t.parallelism >= 0.8 * min(WORKERS, free) and abs(t.concurrency - 1) <= 0.05
+                t.parallelism >= 0.8 * min(WORKERS, free)
+                and abs(t.concurrency - 1) <= 0.05
+                and (t.room == "parallel, not concurrent" or free < 1.5)
             ),
         )
         assert in_flight_at_most(trace) == 1
-        if USABLE >= 2:
-            assert trace.room == "parallel, not concurrent"
 
 
 def test_data_parallel_cuts_each_computation_evenly_and_waits_for_all_parts() -> None:
