@@ -334,13 +334,19 @@ class Simulation:
         if job.needs_gil:
             self.holder, self.asked = job, False
         self.started(life, job.since)
-        self.at(job.since + job.left, END, life, self.if_still(job, self.end))
-        if self.policy == "rr":
-            self.at(job.since + self.quantum, EXPIRE, life, self.if_still(job, self.expire))
+        self.expect_end(job, job.since)
         if self.policy == "stcf":
             self.count += 1
             heapq.heappush(self.longest, (-job.since - life.left, -self.count, job, job.turn))
         self.expect_throttling()
+
+    def expect_end(self, job: Job, begin: int) -> None:
+        """See to it that a job is taken from its core when it is done, or its quantum is over."""
+        left = job.left - (begin - job.since)
+        if self.policy == "rr" and self.quantum < left:
+            self.at(begin + self.quantum, EXPIRE, job.life, self.if_still(job, self.expire))
+        else:
+            self.at(begin + left, END, job.life, self.if_still(job, self.end))
 
     def if_still(self, job: Job, act: Callable[[Job], object]) -> Callable[[], object]:
         """Return what does the act, if the job then is still in this turn on a core."""
@@ -385,7 +391,7 @@ class Simulation:
         if self.ready[1] or (self.ready[0] and self.holder in (None, job)):
             self.preempt(job)
         else:
-            self.at(self.now + self.quantum, EXPIRE, job.life, self.if_still(job, self.expire))
+            self.expect_end(job, self.now)
 
     def end(self, job: Job) -> None:
         """End a computation; the last part of one leads to the task's next step."""

@@ -117,7 +117,8 @@ class Trace:
         numbers = [(c, "i4") for c in ("task", "worker", "core")]
         span_type = [*numbers, ("start", "f8"), ("stop", "f8"), ("kind", KIND)]
         table = np.array(rows, dtype=columns)
-        lines = np.sort(np.array(list(spans), dtype=span_type), order=["start", "stop"])
+        lines = np.array(list(spans), dtype=span_type)
+        lines = lines[np.lexsort((lines["task"], lines["stop"], lines["start"]))]
         facts.setdefault("results", (None,) * len(rows))
         facts.setdefault("outcomes", ("done",) * len(rows))
         facts.setdefault("queued", (math.nan,) * len(rows))
