@@ -9,13 +9,27 @@ from __future__ import annotations
 import argparse
 import platform
 
-from tests.benchmarks import importing, player, simulated, sliders, speedup, tick, timeline
+from tests.benchmarks import (
+    importing,
+    loop,
+    player,
+    pools,
+    simulated,
+    sliders,
+    speedup,
+    tick,
+    timeline,
+    turns,
+)
 from tests.benchmarks.table import table
 
 BENCHMARKS = {
     "A fresh interpreter, from start to end": importing.rows,
     "A loop in chunks, and what a watcher adds to each": tick.rows,
     "A speed-up, beside a process that keeps a core busy": speedup.rows,
+    "Turns with the GIL, as a timeline shows them": turns.rows,
+    "asyncio, bare and observed": loop.rows,
+    "Worker processes": pools.rows,
     "A simulated machine": simulated.rows,
     "A timeline, from the trace to the PNG": timeline.rows,
     "A browser's frames (more is better)": player.rows,
