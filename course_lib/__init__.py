@@ -45,3 +45,17 @@ def __getattr__(name: str) -> Any:
 
         return Trace
     raise AttributeError(f"module 'course_lib' has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Add the cell magic `%%observe`: called by `%load_ext course_lib`."""
+    from course_lib.magic import register
+
+    register(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Take it away again: called by `%unload_ext course_lib`."""
+    from course_lib.magic import unregister
+
+    unregister(shell)
