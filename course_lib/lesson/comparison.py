@@ -49,9 +49,11 @@ class Comparison:
 
     def table(self) -> str:
         """Return the table: what was predicted, what was measured."""
-        head = ["experiment", "predicted", "measured"]
+        simulated = bool(self.runs) and all(map(is_simulated, (run for _, run in self.pairs)))
+        head = ["experiment", "predicted", "simulated" if simulated else "measured"]
         head += ["in flight", "cores busy"] * bool(self.runs)
-        return html_table("prediction and measurement", head, [row(*pair) for pair in self.pairs])
+        caption = f"prediction and {'simulation' if simulated else 'measurement'}"
+        return html_table(caption, head, [row(*pair) for pair in self.pairs])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         picture = self.picture()
@@ -66,7 +68,7 @@ class Comparison:
 
     def _cannot_show(self) -> str:
         """Say what this machine can't show, where that matters."""
-        if not self.runs or machine().usable_cores > WALL:
+        if all(is_simulated(run) for _, run in self.runs) or machine().usable_cores > WALL:
             return ""
         return (
             f"<p><b>What can't be seen here:</b> this machine has {machine().usable_cores:g} usable "
@@ -88,11 +90,16 @@ def row(guess: Prediction, measured: Measured) -> list[str]:
             seen += judged(measured == guess.answer)
         return [guess.name, said, seen]
     pair = (measured.concurrency, measured.parallelism)
-    seen = measured.room
+    seen = measured.room + " (simulated)" * measured.simulated
     if guess.answer is not None:
         met = pair if guess.kind == "point" else measured.room
         seen += judged(came_true(guess.kind, guess.answer, met))
     return [guess.name, said, seen, *(f"{number:.2f}" for number in pair)]
+
+
+def is_simulated(measured: Measured) -> bool:
+    """Tell whether this is a run of the simulated machine."""
+    return isinstance(measured, Trace) and measured.simulated
 
 
 def judged(right: bool) -> str:

@@ -26,13 +26,15 @@ def quadrant(
     Parameters
     ----------
     measured : mapping of names to traces
-        Each is a filled mark.
+        Each is a filled mark; square and dashed, if it is simulated.
     predicted : mapping of names to (in flight, cores busy), optional
         Each is a hollow mark; one that has the name of a measured run is joined with it.
     """
     predicted = predicted or {}
     points = {name: (trace.concurrency, trace.parallelism) for name, trace in measured.items()}
-    seen = [trace.usable_cores for trace in measured.values() if trace.usable_cores]
+    simulated = {name for name, trace in measured.items() if trace.simulated}
+    real = [trace for name, trace in measured.items() if name not in simulated]
+    seen = [trace.usable_cores for trace in real if trace.usable_cores]
     usable = max(seen, default=machine().usable_cores)
     figure = Figure(figsize=(7.6, 4.5), layout="constrained")
     axes = figure.add_subplot()
@@ -62,7 +64,16 @@ def quadrant(
             )
         if name in points:
             place["measured"] = _within(points[name], left, low)
-            axes.plot(*place["measured"], **style, markeredgecolor=INK, zorder=4)
+            if name in simulated:
+                square: dict[str, Any] = {
+                    "marker": "s",
+                    "s": 150,
+                    "linestyle": "--",
+                    "linewidth": 2,
+                }
+                axes.scatter(*place["measured"], c="white", edgecolors=color, zorder=4, **square)
+            else:
+                axes.plot(*place["measured"], **style, markeredgecolor=INK, zorder=4)
         if len(place) == 2:
             axes.plot(
                 *zip(*place.values(), strict=True),
@@ -83,9 +94,11 @@ def quadrant(
     axes.set_ylabel("tasks in flight (each step doubles)  →  concurrent", **FONT)
     axes.tick_params(labelsize=11)
     quiet(axes)
-    note = "filled: measured" * bool(points) + ("     hollow: predicted" if predicted else "")
-    axes.set_title(note, loc="left", fontsize=11, color=INK)
-    return show(figure, _describe_quadrant(points, predicted, usable))
+    notes = ["filled: measured"] * bool(real) + ["square, dashed: simulated"] * bool(simulated)
+    notes += ["hollow: predicted"] * bool(predicted)
+    axes.set_title("     ".join(notes), loc="left", fontsize=11, color=INK)
+    told = {f"{name}{', simulated' * (name in simulated)}": points[name] for name in points}
+    return show(figure, _describe_quadrant(told, predicted, usable))
 
 
 def _label(

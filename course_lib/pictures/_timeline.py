@@ -55,7 +55,8 @@ def timelines(traces: Mapping[str, Trace], until: float | None = None) -> Pictur
     used: dict[str, Artist] = {}
     for axes, (name, trace) in zip(every, traces.items(), strict=True):
         used |= _draw(axes, trace, end)
-        axes.set_title(name, loc="left", fontsize=11, color=INK)
+        title = name or "simulated" * trace.simulated
+        axes.set_title(title, loc="left", fontsize=11, color=INK)
         if trace.simulated:
             axes.spines[:].set(visible=True, linestyle="--", color=FAINT)
     legend = [used[label] for label, *_ in reversed(STYLES.values()) if label in used]

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.path import Path
 
+from course_lib import Task, compute, simulate
 from course_lib.pictures import COLORS, STYLES, Picture, lay_out, quadrant, show, timeline
 from course_lib.pictures._coverage import coverage
 from course_lib.trace import ROOMS, WALL, Trace
@@ -323,6 +324,20 @@ def test_a_predicted_run_is_a_hollow_mark_joined_with_the_measured_one() -> None
     assert found[2, 8].get_color() == found[3, 1].get_color() != found[0.5, 5].get_color()
     joints = [line for line in picture.figure.axes[0].lines if line.get_linestyle() == ":"]
     assert [ends(line) for line in joints] == [[(3, 1), (2, 8)]]
+
+
+def test_a_simulated_run_is_a_dashed_square_on_this_machines_quadrant() -> None:
+    trace = simulate([Task(name, compute(1)) for name in "ABC"], cores=3)
+    picture = quadrant({"three": trace, "eight": EIGHT})
+    (square,) = picture.figure.axes[0].collections
+    assert np.asarray(square.get_offsets()).round(6).tolist() == [[3, 3]]
+    assert square.get_linestyle() != [(0.0, None)]  # a plain line
+    assert set(marks(picture)) == {(2, 8)}
+    said = words(picture)
+    assert "4 usable cores" in said  # the measured run's, not the simulated machine's
+    assert any("filled: measured     square, dashed: simulated" in text for text in said)
+    assert "three, simulated: 3.00 in flight" in picture.alt
+    assert "simulated" in words(trace.timeline())
 
 
 def test_a_quadrant_says_its_rooms_its_axes_and_what_the_marks_mean() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import traitlets
 
-from course_lib import Task, Trace, run, wait
+from course_lib import Task, Trace, run, simulate, wait
 from course_lib.lesson import predict, recall
 from course_lib.lesson.comparison import spot
 from course_lib.lesson.progress import Kernel, kernel
@@ -134,6 +134,15 @@ def test_a_machine_with_one_core_is_told_what_it_cannot_show(
     assert "What can&#x27;t be seen here" in page(guess.compare(trace)) or (
         "What can't be seen here" in page(guess.compare(trace))
     )
+
+
+def test_a_simulated_run_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CPU_LIMIT", "1")  # which doesn't matter to it
+    guess = predict("bar", "Which room?")
+    shown = page(guess.compare(simulate([Task("A", wait(1)), Task("B", wait(1))])))
+    assert '<th scope="col">simulated</th>' in shown
+    assert "concurrent, not parallel (simulated)" in shown
+    assert "can&#x27;t be seen" not in shown
 
 
 # An order, and a point
