@@ -331,7 +331,7 @@ def test_a_simulated_run_is_a_dashed_square_on_this_machines_quadrant() -> None:
     picture = quadrant({"three": trace, "eight": EIGHT})
     (square,) = picture.figure.axes[0].collections
     assert np.asarray(square.get_offsets()).round(6).tolist() == [[3, 3]]
-    assert square.get_linestyle() != [(0.0, None)]  # a plain line
+    assert str(square.get_linestyle()) != "[(0.0, None)]"  # a plain line
     assert set(marks(picture)) == {(2, 8)}
     said = words(picture)
     assert "4 usable cores" in said  # the measured run's, not the simulated machine's
