@@ -10,6 +10,7 @@ import argparse
 import platform
 
 from tests.benchmarks import (
+    accounts,
     importing,
     loop,
     player,
@@ -27,6 +28,7 @@ BENCHMARKS = {
     "A fresh interpreter, from start to end": importing.rows,
     "A loop in chunks, and what a watcher adds to each": tick.rows,
     "A speed-up, beside a process that keeps a core busy": speedup.rows,
+    "Cores busy, observed and as the system accounts": accounts.rows,
     "Turns with the GIL, as a timeline shows them": turns.rows,
     "asyncio, bare and observed": loop.rows,
     "Worker processes": pools.rows,
