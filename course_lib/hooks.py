@@ -1,7 +1,8 @@
 """The places where Python starts something, watched while an observation lasts.
 
-Six functions are replaced, and put back when the last observation has ended: `Thread.start`, the
-executors' `submit`, `create_task` of asyncio's loops, `Process.start`, and what `Popen` begins with.
+Eight functions are replaced, and put back when the last observation has ended: `Thread.start`, three
+executors' `submit`, `create_task` of asyncio's loops, `Runner.run` for other loops, `Process.start`, and
+what `Popen` begins with.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def install() -> None:
 
             _replace(ProcessPoolExecutor, "submit", _process_submit)
         _replace(asyncio.BaseEventLoop, "create_task", _create_task)
+        _replace(asyncio.Runner, "run", _runner_run)
         _replace(BaseProcess, "start", _process_start)
         _replace(subprocess.Popen, "__init__", _popen)
 
@@ -181,6 +183,31 @@ def _create_task(original: Callable[..., Any], self: Any, coroutine: Any, **kwar
     activity = begin(str(kwargs.get("name") or getattr(coroutine, "__name__", "coroutine")))
     assert activity is not None
     return original(self, RecordedTask(coroutine, activity), **kwargs)
+
+
+def _runner_run(
+    original: Callable[..., Any], self: asyncio.Runner, *args: Any, **kwargs: Any
+) -> Any:
+    """Watch a loop that isn't one of asyncio's own, as uvloop's: by a task factory, while it runs."""
+    loop = self.get_loop()
+    if isinstance(loop, asyncio.BaseEventLoop):
+        return original(self, *args, **kwargs)
+    own = loop.get_task_factory()
+
+    def plain(loop: asyncio.AbstractEventLoop, coroutine: Any, **kwargs: Any) -> Any:
+        return asyncio.Task(coroutine, loop=loop, **kwargs)
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **kwargs: Any) -> Any:
+        make: Callable[..., Any] = own or plain
+        if _inside.get() or current.get() is None:
+            return make(loop, coroutine, **kwargs)
+        return _create_task(make, loop, coroutine, **kwargs)
+
+    loop.set_task_factory(factory)
+    try:
+        return original(self, *args, **kwargs)
+    finally:
+        loop.set_task_factory(own)
 
 
 # Processes -------------------------------------------------------------------------------------------

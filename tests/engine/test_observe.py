@@ -29,6 +29,7 @@ TOUCHED: list[tuple[type, str]] = [
     (ProcessPoolExecutor, "submit"),
     (LokyExecutor, "submit"),
     (asyncio.BaseEventLoop, "create_task"),
+    (asyncio.Runner, "run"),
     (multiprocessing.process.BaseProcess, "start"),
     (subprocess.Popen, "__init__"),
 ]
@@ -228,6 +229,62 @@ def test_on_the_running_loop() -> None:
         busy.cancel()
 
     asyncio.run(notebook())
+
+
+async def five(start: Callable[..., Any]) -> None:
+    await asyncio.gather(*(start(asyncio.sleep(0.1)) for _ in range(5)))
+
+
+async def grouped() -> None:
+    async with asyncio.TaskGroup() as group:
+        for _ in range(5):
+            group.create_task(asyncio.sleep(0.1))
+
+
+LOOPS: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop]
+if sys.platform != "win32":
+    import uvloop
+
+    LOOPS.append(uvloop.new_event_loop)
+
+
+@pytest.mark.parametrize("make", LOOPS)
+@pytest.mark.parametrize("program", [grouped, lambda: five(asyncio.create_task)])
+def test_on_any_loop_that_a_runner_runs(
+    make: Callable[[], asyncio.AbstractEventLoop], program: Callable[[], Any]
+) -> None:
+    loops = []
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=make) as runner:
+            runner.run(program())
+            loops.append(runner.get_loop())
+            assert runner.get_loop().get_task_factory() is None
+
+    trace = recorded(run)
+    assert len(trace.tasks) == 7  # the main flow, the main coroutine, and five
+    assert trace.concurrency == pytest.approx(5.0, abs=0.7)
+    assert loops
+
+
+@pytest.mark.parametrize("make", LOOPS)
+def test_the_learners_own_task_factory_stays(
+    make: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    made: list[Any] = []
+
+    def factory(loop: Any, coroutine: Any, **more: Any) -> Any:
+        made.append(asyncio.Task(coroutine, loop=loop, **more))
+        return made[-1]
+
+    def run() -> None:
+        with asyncio.Runner(loop_factory=make) as runner:
+            runner.get_loop().set_task_factory(factory)
+            runner.run(five(asyncio.create_task))
+            assert runner.get_loop().get_task_factory() is factory
+            assert len(made) == 6
+
+    assert len(recorded(run).tasks) == 7
 
 
 # What is declared ------------------------------------------------------------------------------------
