@@ -34,20 +34,21 @@ def pipeline(items: Iterable[Any], stages: Sequence[Stage]) -> list[Any]:
     threads = [ThreadPoolExecutor(1) for _ in stages]
     ways: list[list[Future[Any]]] = [[] for _ in stages]  # what each stage did with each item
 
-    def enter(number: int, item: Any) -> None:
+    def enter(number: int, turn: int, item: Any) -> None:
         """Let an item enter a stage; when that has done it, the item enters the next one."""
 
         def work() -> Any:
             result = stages[number](item)
             if number + 1 < len(stages):
-                enter(number + 1, result)
+                enter(number + 1, turn, result)
             return result
 
-        work.__name__ = getattr(stages[number], "__name__", f"stage {number}")
+        stage = getattr(stages[number], "__name__", f"stage {number + 1}")
+        work.__name__ = f"{stage} {turn}"  # as a timeline calls it
         ways[number].append(threads[number].submit(work))
 
-    for item in items:
-        enter(0, item)
+    for turn, item in enumerate(items, 1):
+        enter(0, turn, item)
     for thread in threads:  # when the first stage has done all, the second has them all, and so on
         thread.shutdown()
     for way in ways:
