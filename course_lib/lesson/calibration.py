@@ -78,7 +78,7 @@ class Progress:
 
     def __repr__(self) -> str:
         done = sum("done" in lesson for lesson in self.lessons.values())
-        first = f"{len(self.lessons)} lesson{"s" * (len(self.lessons) != 1)} begun, {done} gone through."
+        first = f"{len(self.lessons)} lesson{'s' * (len(self.lessons) != 1)} begun, {done} gone through."
         return " ".join([first, *self.sentences()])
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
