@@ -138,6 +138,17 @@ def test_ready_is_hatched_and_running_is_not() -> None:
     assert sorted(map(bool, hatches)) == [False, False, False, True]
 
 
+def test_what_is_ready_is_a_whole_box() -> None:
+    (hatched,) = [c for c in timeline(TURNS).figure.axes[0].collections if c.get_hatch()]
+    corners = [
+        {tuple(point) for point in box.round(6).tolist()}
+        for path in hatched.get_paths()
+        for box in path.to_polygons()
+    ]
+    assert corners
+    assert all(len(box) == 4 for box in corners)
+
+
 def test_a_task_has_one_color_wherever_it_runs() -> None:
     moved = made([A], [(0, 0, 0, 0, 1, "run"), (0, 1, 1, 1, 2, "run")])
     [boxes] = timeline(moved).figure.axes[0].collections
