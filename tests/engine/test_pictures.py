@@ -141,7 +141,7 @@ def test_ready_is_hatched_and_running_is_not() -> None:
 def test_what_is_ready_is_a_whole_box() -> None:
     (hatched,) = [c for c in timeline(TURNS).figure.axes[0].collections if c.get_hatch()]
     corners = [
-        {tuple(point) for point in box.round(6).tolist()}
+        {tuple(point) for point in np.asarray(box).round(6).tolist()}
         for path in hatched.get_paths()
         for box in path.to_polygons()
     ]
