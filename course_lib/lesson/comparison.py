@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from course_lib.lesson.calibration import came_true
 from course_lib.machine import machine
-from course_lib.pictures import Picture, quadrant
+from course_lib.pictures import Picture, numbers, quadrant
 from course_lib.trace import ROOMS, WALL, Trace, html_table
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Comparison:
         return [(guess, run) for guess, run in self.pairs if isinstance(run, Trace)]
 
     def picture(self) -> Picture | None:
-        """Return the quadrant with all runs; None if there is no run."""
+        """Return the quadrant with all runs, else a line for each predicted number; None without."""
         runs = {guess.name: run for guess, run in self.runs}
         guesses: dict[str, tuple[float, float]] = {}
         for guess, _ in self.runs:
@@ -45,7 +46,16 @@ class Comparison:
                 guesses[guess.name] = (guess.answer[0], guess.answer[1])
             elif guess.answer in ROOMS.values():
                 guesses[guess.name] = spot(guess.answer)
-        return quadrant(runs, guesses) if runs else None
+        if runs:
+            return quadrant(runs, guesses)
+        lines = [
+            (guess.name, float(guess.answer), float(measured), guess.unit)
+            for guess, measured in self.pairs
+            if isinstance(guess.answer, int | float)
+            and isinstance(measured, int | float)
+            and math.isfinite(measured)
+        ]
+        return numbers(lines) if lines else None
 
     def table(self) -> str:
         """Return the table: what was predicted, what was measured."""

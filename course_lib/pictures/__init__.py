@@ -6,6 +6,7 @@ same in words.
 """
 
 from course_lib.layout import lay_out
+from course_lib.pictures._numbers import numbers
 from course_lib.pictures._quadrant import quadrant
 from course_lib.pictures._style import COLORS, Picture, show
 from course_lib.pictures._timeline import STYLES, describe, timeline, timelines
@@ -16,6 +17,7 @@ __all__ = [
     "Picture",
     "describe",
     "lay_out",
+    "numbers",
     "quadrant",
     "show",
     "timeline",

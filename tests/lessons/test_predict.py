@@ -12,6 +12,7 @@ from course_lib import Task, Trace, run, simulate, wait
 from course_lib.lesson import predict, recall
 from course_lib.lesson.comparison import spot
 from course_lib.lesson.progress import Kernel, kernel
+from course_lib.pictures import numbers
 from course_lib.trace import ROOMS, room
 
 ROOM_NAMES = list(ROOMS.values())
@@ -104,13 +105,19 @@ def test_the_picture_has_both_marks_and_says_so() -> None:
     assert "loop predicted" in alt[1]
 
 
-def test_a_number_is_compared_in_a_table_alone() -> None:
+def test_a_number_is_compared_in_a_picture_and_a_table_row() -> None:
     guess = predict("waits", "How long?", between=(0, 2), unit="s")
-    guess.commit(0.9)
+    assert "<img" not in page(guess.compare(0.312))  # nothing was predicted
+    guess.answer = 0.9
     shown = page(guess.compare(0.312))
-    assert "<img" not in shown
-    assert "0.9 s" in shown
-    assert "0.31 s" in shown
+    assert '<tr><th scope="row">waits</th><td>0.9 s</td><td>0.31 s</td></tr>' in shown
+    assert 'alt="waits: predicted 0.9 s, measured 0.312 s."' in shown
+    other = predict("cores", "How many?", between=(0, 4), unit="cores")
+    other.answer = 2.0
+    both = page(guess.compare(0.312) + other.compare(1.5))
+    assert "measured 0.312 s; cores: predicted 2 cores, measured 1.5 cores." in both
+    with pytest.raises(ValueError, match="rows must hold at least one"):
+        numbers([])
 
 
 def test_several_comparisons_make_one_picture() -> None:
