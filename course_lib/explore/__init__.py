@@ -1,5 +1,6 @@
 """What a learner moves: pictures that answer to the hand, in the browser."""
 
+from course_lib.explore.cafe import cafe
 from course_lib.explore.player import play, running_numbers
 
-__all__ = ["play", "running_numbers"]
+__all__ = ["cafe", "play", "running_numbers"]

@@ -114,13 +114,13 @@ function nameTasks({ context, ink, paper }, trace, spans) {
   }
 }
 
-function axis({ context, ink }, from, to, left, scale, bottom) {
+function axis({ context, ink }, from, to, left, scale, bottom, unit = "seconds") {
   const power = 10 ** Math.floor(Math.log10(80 / scale));
   const step = [1, 2, 5, 10].map((digit) => digit * power).find((size) => size * scale >= 80);
   const decimals = Math.min(12, Math.max(0, -Math.floor(Math.log10(step * 1.001))));
   context.fillStyle = ink;
   context.textAlign = "left";
-  context.fillText("seconds", 2, bottom + AXIS / 2 + 2);
+  context.fillText(unit, 2, bottom + AXIS / 2 + 2);
   context.fillRect(left, bottom, (to - from) * scale, 1);
   context.textAlign = "center";
   for (let tick = Math.ceil(from / step - 1e-6); tick * step <= to + step * 1e-6; tick++) {

@@ -1,38 +1,5 @@
 // The timeline player: what the learner moves. It is all in the browser, and asks no kernel.
 
-// JupyterLab would take keys for its own commands; it gets those that run cells, and Escape.
-function keepKeys(element, actions) {
-  element.addEventListener("keydown", (event) => {
-    const runs = event.key === "Enter" && (event.shiftKey || event.ctrlKey);
-    if (runs) event.preventDefault();
-    if (runs || event.key === "Escape") return;
-    event.stopPropagation();
-    const press = event.target.matches("button, summary") && [" ", "Enter"].includes(event.key);
-    const other = event.ctrlKey || event.altKey || event.metaKey || event.target.matches("select");
-    const name = (event.shiftKey && event.key.startsWith("Arrow") ? "Shift " : "") + event.key;
-    if (press || other || !actions[name]) return;
-    event.preventDefault();
-    actions[name]();
-  });
-}
-
-// Add an element of the page, with its properties and attributes.
-function add(parent, tag, properties = {}, attributes = {}) {
-  const element = Object.assign(document.createElement(tag), properties);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  parent.append(element);
-  return element;
-}
-
-function choose(parent, text, options, value, changed) {
-  const label = add(parent, "label", { textContent: `${text} ` });
-  const select = add(label, "select", {}, { "aria-label": text });
-  for (const [key, words] of options) add(select, "option", { value: key, textContent: words });
-  select.value = value;
-  select.addEventListener("change", () => changed(select.value));
-  return select;
-}
-
 const HELP =
   "Space: play, pause. ← →: previous, next change. Home, End: to the start, to the end. " +
   "+ −: zoom. 0: the whole run. Shift with ← →: move the view, when zoomed. " +

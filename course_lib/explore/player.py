@@ -20,7 +20,7 @@ from course_lib.trace import Trace
 __all__ = ["Player", "play", "running_numbers"]
 
 HERE = Path(__file__).parent
-SCRIPTS = ("moment.js", "drawing.js", "player.js")
+SCRIPTS = ("moment.js", "drawing.js", "controls.js", "player.js")
 Rows = Literal["task", "worker", "core"]
 Array = NDArray[np.float64]
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 
 MANY = 20_000  # spans: above, they are no longer drawn one by one
+MOST_TICKS = 24  # labels that have room; and with thousands, drawing takes minutes
 
 
 def timeline(trace: Trace, until: float | None = None) -> Picture:
@@ -98,7 +99,9 @@ def _draw(axes: Axes, trace: Trace, end: float) -> dict[str, Artist]:
         used[label] = Patch(label=label, **style(FAINT)) if size > 0.1 else _line(label, kind)
     if len(labels) <= 12:
         _name_tasks(axes, trace, rows, end)
-    axes.set_yticks(range(len(labels)), labels, parse_math=False, **FONT)
+    ticks = [row for row, label in enumerate(labels) if label or len(labels) <= MOST_TICKS]
+    ticks = ticks[:: math.ceil(len(ticks) / MOST_TICKS) or 1]
+    axes.set_yticks(ticks, [labels[row] for row in ticks], parse_math=False, **FONT)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.set_xlim(0, max(end, 1e-9))
     axes.set_xlabel(f"seconds     {trace.numbers}", **FONT)

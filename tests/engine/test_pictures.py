@@ -312,6 +312,15 @@ def test_any_name_can_stand_on_a_picture(name: str) -> None:
     assert trace.timeline().png.startswith(PNG)
 
 
+def test_a_timeline_of_thousands_of_rows_has_few_ticks_on_them() -> None:
+    names = [(f"T{n}", 0.0, 0.0, 1.0, 0.0) for n in range(3000)]
+    for workers in (1, 3000):
+        spans = [(n, n % workers, -1, 0, 1, "wait") for n in range(3000)]
+        ticks = made(names, spans).timeline().figure.axes[0].get_yticklabels()
+        assert 12 <= len(ticks) <= 24
+        assert all(f"T{int(tick.get_position()[1])}" in tick.get_text() for tick in ticks)
+
+
 # The quadrant -----------------------------------------------------------------------------------------------
 
 #: 8 tasks in flight, 2 cores busy.

@@ -271,6 +271,70 @@ if not machine().gil:
     del WRONG_BOTH["threads around Python"]  # there it is right
 
 
+SEMAPHORE = (
+    "import asyncio\nasync def program(serve):\n    places = asyncio.Semaphore({0})\n"
+    "    async def one(n):\n        async with places:\n            {1}\n"
+    "    await asyncio.gather(*(one(n) for n in range({2})))\n"
+)
+WRONG_JUGGLE = {
+    "asleep": ("import time\ndef program(serve):\n    time.sleep(0.1)\n", "never called"),
+    "watched": (
+        "def program(serve):\n    for n in range(12):\n        serve(n)\n",
+        "watches each coffee brew",
+    ),
+    "blocking": (
+        SEMAPHORE.format(12, "serve(n)", 12),
+        "blocks the thread that the event loop runs on",
+    ),
+    "awaited one by one": (
+        "async def program(serve):\n    for n in range(12):\n        await serve.later(n)\n",
+        "`async` alone overlaps nothing",
+    ),
+    "twelve baristas": (
+        (
+            f"{POOL}def program(serve):\n"
+            "    with ThreadPoolExecutor(12) as pool:\n        list(pool.map(serve, range(12)))\n"
+        ),
+        "threads served: those are",
+    ),
+    "too few places": (SEMAPHORE.format(3, "await serve.later(n)", 12), "with too few places"),
+    "too few": (SEMAPHORE.format(9, "await serve.later(n)", 9), "Only 9 of 12"),
+    "the same one": (SEMAPHORE.format(12, "await serve.later(0)", 12), "Only 1 of 12"),
+}
+WRONG_FOUR = {
+    "asleep": ("import time\ndef program(serve):\n    time.sleep(0.1)\n", "never called"),
+    "all at once": (SEMAPHORE.format(12, "await serve.later(n)", 12), "the machine has 4 places"),
+    "one at a time": (SEMAPHORE.format(1, "await serve.later(n)", 12), "never used"),
+    "two at a time": (
+        SEMAPHORE.format(2, "await serve.later(n)", 12),
+        "2 of the places stay empty",
+    ),
+    "four, then the next four": (
+        (
+            "import asyncio\nasync def program(serve):\n    for first in (0, 4, 8):\n"
+            "        await asyncio.gather(*(serve.later(first + n) for n in range(4)))\n"
+        ),
+        "wait for the slowest",
+    ),
+    "blocking": (SEMAPHORE.format(4, "serve(n)", 12), "while one order brews, no other"),
+    "too few": (SEMAPHORE.format(4, "await serve.later(n)", 10), "Only 10 of 12"),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "exercise_", "wrong"),
+    [(name, "juggle", WRONG_JUGGLE) for name in WRONG_JUGGLE]
+    + [(name, "four", WRONG_FOUR) for name in WRONG_FOUR],
+)
+def test_wrong_baristas_are_told_what_is_wrong(
+    name: str, exercise_: str, wrong: dict[str, tuple[str, str]]
+) -> None:
+    code, feedback = wrong[name]
+    verdict = check(f"04_coffee_bar/{exercise_}", written(code))
+    assert verdict.passed is False
+    assert feedback in text_of(verdict)
+
+
 @pytest.mark.parametrize("name", WRONG_WAITS)
 def test_wrong_waits_are_told_what_is_wrong(name: str) -> None:
     code, feedback = WRONG_WAITS[name]
@@ -300,7 +364,7 @@ def test_wrong_pipelines_are_told_what_is_wrong(name: str) -> None:
 
 
 def test_each_wrong_attempt_has_feedback_of_its_own() -> None:
-    for wrong in (WRONG_WAITS, WRONG_BOTH, WRONG_PIPELINES):
+    for wrong in (WRONG_WAITS, WRONG_BOTH, WRONG_PIPELINES, WRONG_JUGGLE, WRONG_FOUR):
         assert len({feedback for _, feedback in wrong.values()}) == len(wrong)
 
 

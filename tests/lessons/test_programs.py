@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ import psutil
 import pytest
 
 from course_lib import Trace, machine, observe, one_task
+from course_lib.programs import crowd as crowd_module
 from course_lib.programs import parallel_loop
 from course_lib.programs.blas import multiply
+from course_lib.programs.crowd import Watch, allowed, crowd, crowds
 from course_lib.programs.mandelbrot import HEIGHT, STEPS, WIDTH, mandelbrot, paint, strips
 from course_lib.programs.pipeline import pipeline
 from course_lib.programs.server import serve
@@ -88,6 +91,82 @@ def test_the_server_under_load(workers: int) -> None:
 def test_bad_arguments_start_nothing(arguments: Any) -> None:
     with pytest.raises(ValueError, match=next(iter(arguments))):
         serve(**arguments)
+
+
+# Thousands of tasks -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("model", ["threads", "async"])
+def test_a_crowd_is_under_way_all_at_once(model: str) -> None:
+    found = crowd(model, 500)
+    assert (found.wanted, found.model) == (500, model)
+    assert found.count == 500 or found.limit
+    assert 0 <= found.memory < 1e9
+    assert found.seconds < 10
+
+
+def test_a_thread_needs_more_memory_than_a_coroutine() -> None:
+    threads, coroutines = crowd("threads", 2000), crowd("async", 2000)
+    assert threads.each > 2 * coroutines.each
+    page = crowds(coroutines, threads)._repr_mimebundle_()["text/html"]
+    assert "as many as wanted" in page
+    assert f"{threads.each / 1e3:.1f} kB" in page
+
+
+def test_no_more_threads_are_started_than_half_of_what_is_allowed(tmp_path: Path) -> None:
+    def says(name: str, text: str) -> None:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    free = allowed(tmp_path)[0]  # nothing is said: what is left is the user's own limit
+    says("proc/sys/kernel/threads-max", "1200\n")
+    assert allowed(tmp_path) == (600, "half of the threads that this system may have")
+    says("proc/self/mountinfo", "1 1 0:1 / /cg rw - cgroup2 cgroup2 rw\n")
+    says("cg/pids.max", "max\n")
+    says("cg/pids.current", "30\n")
+    assert allowed(tmp_path)[0] == 600
+    says("cg/pids.max", "100\n")
+    assert allowed(tmp_path) == (35, "half of the threads that this container may have")
+    assert free > 35
+
+
+def test_a_crowd_stops_where_it_is_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd_module, "allowed", lambda: (7, "so it was said"))
+    count, _, _, limit = crowd_module.threads(50)
+    assert (count, limit) == (7, "so it was said")
+    monkeypatch.setattr(Watch, "enough", lambda self, count: "it was enough" if count == 5 else "")
+    assert crowd_module.coroutines(50)[::3] == (5, "it was enough")
+
+
+def test_a_system_that_gives_no_more_threads_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = threading.Thread.start
+    started: list[threading.Thread] = []
+
+    def give(thread: threading.Thread) -> None:
+        if len(started) == 3:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    before = threading.active_count()
+    monkeypatch.setattr(threading.Thread, "start", give)
+    count, _, _, limit = crowd_module.threads(50)
+    assert (count, limit) == (3, "the system said: can't start new thread")
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (("fibers", 10), "^model must be one of"),
+        (("async", 0), "^count must be 1 to 20,000"),
+        (("threads", 10**6), "^count must be 1 to 20,000"),
+    ],
+)
+def test_a_crowd_that_cannot_be(arguments: Any, error: str) -> None:
+    with pytest.raises(ValueError, match=error):
+        crowd(*arguments)
 
 
 def test_a_helper_that_fails_is_reported() -> None:

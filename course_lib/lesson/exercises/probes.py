@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from course_lib.record import clock
+from course_lib.tasks import spin
 
-__all__ = ["Fetch", "Station", "Tally"]
+__all__ = ["Fetch", "Serve", "Served", "Station", "Tally"]
 
 WAIT = 0.1  # seconds
+HANDS = 30_000  # rounds of computing: two milliseconds or so
 
 
 class Fetch:
@@ -29,10 +33,7 @@ class Fetch:
 
     def __call__(self, number: int = 0) -> str:
         """Fetch number so-and-so; the thread that asks waits."""
-        start, kind = clock(), "thread"
-        with contextlib.suppress(RuntimeError):
-            asyncio.get_running_loop()
-            kind = "blocked"  # a whole event loop
+        start, kind = clock(), blocking()
         time.sleep(WAIT)
         self._note(start, kind)
         return f"page {number}"
@@ -74,6 +75,54 @@ class Station:
         ]
 
 
+class Served(NamedTuple):
+    """An order that was served: which, when, how its brewing was waited for, and by which thread."""
+
+    number: int
+    start: int
+    stop: int
+    kind: str
+    thread: str
+
+
+class Serve:
+    """Serve an order: a moment of hands, then brewing, 0.1 s or, every fourth, 0.2 s.
+
+    It may be used in threads, in coroutines and in other processes.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def __call__(self, number: int) -> str:
+        """Serve order number so-and-so; the thread waits while it brews."""
+        start, kind = clock(), blocking()
+        spin(HANDS)
+        time.sleep(self.brewing(number))
+        return self._note(number, start, kind)
+
+    async def later(self, number: int) -> str:
+        """Serve order number so-and-so; only the coroutine waits while it brews."""
+        start = clock()
+        spin(HANDS)
+        await asyncio.sleep(self.brewing(number))
+        return self._note(number, start, "loop")
+
+    def brewing(self, number: int) -> float:
+        """Return for how many seconds an order brews."""
+        return WAIT if number % 4 else 2 * WAIT
+
+    def _note(self, number: int, start: int, kind: str) -> str:
+        thread = f"{os.getpid()}/{threading.get_ident()}"
+        note(self.path, f"{number} {start} {clock()} {kind} {thread}")
+        return f"coffee {number}"
+
+    def done(self) -> list[Served]:
+        """Return what was written down."""
+        rows = (line.split() for line in notes(self.path))
+        return [Served(int(n), int(start), int(stop), *rest) for n, start, stop, *rest in rows]
+
+
 class Tally:
     """A number to count with, which takes a moment to read: others may write meanwhile."""
 
@@ -97,6 +146,14 @@ class Tally:
         """Return how many of the updates, each by one, are not in the last value."""
         values = [int(line) for line in notes(self.path)]
         return len(values) - values[-1] if values else 0
+
+
+def blocking() -> str:
+    """Return what a call that waits blocks: its "thread", or with it an event loop ("blocked")."""
+    with contextlib.suppress(RuntimeError):
+        asyncio.get_running_loop()
+        return "blocked"
+    return "thread"
 
 
 def note(path: str, line: str) -> None:

@@ -1,0 +1,37 @@
+// What explorers have in common: keys, and elements of the page. It stands before their scripts.
+
+// JupyterLab would take keys for its own commands; it gets those that run cells, and Escape.
+function keepKeys(element, actions) {
+  element.addEventListener("keydown", (event) => {
+    const runs = event.key === "Enter" && (event.shiftKey || event.ctrlKey);
+    if (runs) event.preventDefault();
+    if (runs || event.key === "Escape") return;
+    event.stopPropagation();
+    const pressed = event.target.matches("button, summary, [type=checkbox]");
+    const press = pressed && [" ", "Enter"].includes(event.key);
+    const moves = event.target.matches(".setting") && event.key !== " "; // a slider of its own
+    const own = moves || event.target.matches("select");
+    const other = event.ctrlKey || event.altKey || event.metaKey || own;
+    const name = (event.shiftKey && event.key.startsWith("Arrow") ? "Shift " : "") + event.key;
+    if (press || other || !actions[name]) return;
+    event.preventDefault();
+    actions[name]();
+  });
+}
+
+// Add an element of the page, with its properties and attributes.
+function add(parent, tag, properties = {}, attributes = {}) {
+  const element = Object.assign(document.createElement(tag), properties);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  parent.append(element);
+  return element;
+}
+
+function choose(parent, text, options, value, changed) {
+  const label = add(parent, "label", { textContent: `${text} ` });
+  const select = add(label, "select", {}, { "aria-label": text });
+  for (const [key, words] of options) add(select, "option", { value: key, textContent: words });
+  select.value = value;
+  select.addEventListener("change", () => changed(select.value));
+  return select;
+}
