@@ -25,6 +25,7 @@ CELLS = [
     "number = predict('number', 'How many?', between=(0, 4), unit='cores')\nnumber",
     "order = predict('order', 'Which order?', order=['one', 'two', 'three'])\norder",
     "point = predict('point', 'Where?', point=True)\npoint",
+    "question('01_definitions/sentences')",
     "question('02_quadrant/cook')",
     "question('02_quadrant/software_parallel')",
     "play(trace)",

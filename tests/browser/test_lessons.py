@@ -9,7 +9,13 @@ from playwright.sync_api import Browser
 
 from tests.browser.lesson import Lesson, take
 
-LESSONS = ("00_start_here.ipynb", "02_quadrant.ipynb", "03_timelines.ipynb", "04_coffee_bar.ipynb")
+LESSONS = (
+    "00_start_here.ipynb",
+    "01_definitions.ipynb",
+    "02_quadrant.ipynb",
+    "03_timelines.ipynb",
+    "04_coffee_bar.ipynb",
+)
 LIMIT = 120.0  # seconds for all cells of a lesson
 
 

@@ -22,7 +22,7 @@ from course_lib import machine
 from course_lib.lesson import exercise as exercises
 from course_lib.lesson import guard
 from course_lib.lesson.exercise import Finding, Row, Verdict, check, exercise
-from course_lib.lesson.exercises import LESSONS, quadrant
+from course_lib.lesson.exercises import LESSONS, definitions, quadrant
 from course_lib.lesson.exercises.probes import Tally
 from course_lib.lesson.guard import Limits, Seen, guarded
 
@@ -32,6 +32,7 @@ KEYS = [
     for lesson, module in LESSONS.items()
     for name in import_module(f"course_lib.lesson.exercises.{module}").EXERCISES
 ]
+WAITS = "02_quadrant/waits"
 Saved = dict[str, dict[str, Any]]
 
 
@@ -319,6 +320,105 @@ WRONG_FOUR = {
     "blocking": (SEMAPHORE.format(4, "serve(n)", 12), "while one order brews, no other"),
     "too few": (SEMAPHORE.format(4, "await serve.later(n)", 10), "Only 10 of 12"),
 }
+WRONG_COMPOSE = {
+    "nothing": ("def program(read, query, render, requests):\n    pass\n", "None of the three"),
+    "another order": (
+        (
+            "def program(read, query, render, requests):\n    for request in requests:\n"
+            "        render(read(query(request)))\n"
+        ),
+        "not in this order",
+    ),
+    "some requests": (
+        (
+            f"{POOL}def program(read, query, render, requests):\n"
+            "    with ThreadPoolExecutor(5) as pool:\n"
+            "        list(pool.map(lambda r: render(query(read(r))), requests[:5]))\n"
+        ),
+        "Only 5 of 6",
+    ),
+    "a lock": (
+        (
+            f"{POOL}from threading import Lock\ndef program(read, query, render, requests):\n"
+            "    lock = Lock()\n    def one(r):\n        with lock:\n"
+            "            return render(query(read(r)))\n"
+            "    with ThreadPoolExecutor(6) as pool:\n        list(pool.map(one, requests))\n"
+        ),
+        "One request after the other",
+    ),
+    "half of it": (
+        (
+            f"{POOL}def program(read, query, render, requests):\n"
+            "    with ThreadPoolExecutor(2) as pool:\n"
+            "        list(pool.map(lambda r: render(query(read(r))), requests[:3]))\n"
+            "    for r in requests[3:]:\n        render(query(read(r)))\n"
+        ),
+        "They overlap, but only",
+    ),
+    "concern by concern": (
+        (
+            "def program(read, query, render, requests):\n    pages = requests\n"
+            "    for concern in (read, query, render):\n"
+            "        pages = [concern(page) for page in pages]\n"
+        ),
+        "All requests are read before",
+    ),
+}
+RUN = "from course_lib import Task, compute, run\ndef program():\n    run("
+WRONG_SHARE = {
+    "two tasks": (
+        f"{RUN}[Task(n, compute(0.7)) for n in 'AB'], 'processes', workers=2)\n",
+        "with several tasks: parallel, and concurrent",
+    ),
+    "threads": (
+        f"{RUN}[Task(n, compute(0.4)) for n in 'AB'], 'threads')\n",
+        "the opposite room",
+    ),
+    "one core": (f"def program():\n    {LOOPS}\n", "Which model of this lesson cut one task up"),
+    "only waits": (
+        "import time\ndef program():\n    time.sleep(0.2)\n",
+        "waiting keeps no core busy",
+    ),
+}
+if not machine().gil:
+    del WRONG_SHARE["threads"], WRONG_SHARE["one core"]
+if machine().usable_cores < 2:
+    del WRONG_SHARE["two tasks"]  # one core can't be parallel in any way
+
+
+@pytest.mark.parametrize("name", WRONG_COMPOSE)
+def test_wrong_compositions_are_told_what_is_wrong(name: str) -> None:
+    code, feedback = WRONG_COMPOSE[name]
+    verdict = check("01_definitions/compose", written(code))
+    assert verdict.passed is False
+    assert feedback in text_of(verdict)
+
+
+@pytest.mark.parametrize("name", WRONG_SHARE)
+def test_wrong_shares_are_told_what_is_wrong(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quadrant, "free_cores", lambda seen: 2.0)
+    monkeypatch.setattr(quadrant, "one_core", lambda: False)
+    code, feedback = WRONG_SHARE[name]
+    verdict = check("01_definitions/share", written(code))
+    assert verdict.passed is False
+    assert feedback in text_of(verdict)
+
+
+def share(in_flight: float, cores: float, cpu: float = 1.0) -> Finding:
+    """What is found in a program for one task on several cores, with these numbers."""
+    seen = Seen("returned", "", in_flight, cores, cpu=cpu, wall=1.0, tasks=1, processes=2)
+    return definitions.SHARE.judge(seen, Path())
+
+
+def test_one_usable_core_cannot_show_a_shared_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quadrant, "one_core", lambda: True)
+    assert share(1.0, 0.98).passed is None
+    assert "usable core" in share(1.0, 0.98).why_not
+    assert share(2.0, 0.98).passed is False  # but several tasks in flight are seen on any machine
+    monkeypatch.setattr(quadrant, "one_core", lambda: False)
+    assert share(1.0, 1.9).passed is True
+    assert share(2.0, 1.9).passed is False
+    assert "too little of the time" in share(1.0, 1.1).advice
 
 
 @pytest.mark.parametrize(
@@ -364,7 +464,8 @@ def test_wrong_pipelines_are_told_what_is_wrong(name: str) -> None:
 
 
 def test_each_wrong_attempt_has_feedback_of_its_own() -> None:
-    for wrong in (WRONG_WAITS, WRONG_BOTH, WRONG_PIPELINES, WRONG_JUGGLE, WRONG_FOUR):
+    lesson_1 = (WRONG_COMPOSE, WRONG_SHARE)
+    for wrong in (*lesson_1, WRONG_WAITS, WRONG_BOTH, WRONG_PIPELINES, WRONG_JUGGLE, WRONG_FOUR):
         assert len({feedback for _, feedback in wrong.values()}) == len(wrong)
 
 
@@ -418,22 +519,22 @@ def _idle(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("_idle")
 def test_each_try_that_fails_gives_one_more_hint(saved: Saved) -> None:
     program = written("def program(fetch):\n    pass\n")
-    hints = [len(check(KEYS[0], program).hints) for _ in range(4)]
+    hints = [len(check(WAITS, program).hints) for _ in range(4)]
     assert hints == [1, 2, 3, 3]
-    assert saved[f"checks {KEYS[0]}"]["tries"] == 4
+    assert saved[f"checks {WAITS}"]["tries"] == 4
 
 
 @pytest.mark.usefixtures("_idle")
 def test_what_was_passed_stays_passed(saved: Saved) -> None:
-    saved[f"checks {KEYS[0]}"] = {"passed": True, "tries": 2}
-    assert check(KEYS[0], written("def program(fetch):\n    pass\n")).passed is False
-    assert saved[f"checks {KEYS[0]}"]["passed"] is True
+    saved[f"checks {WAITS}"] = {"passed": True, "tries": 2}
+    assert check(WAITS, written("def program(fetch):\n    pass\n")).passed is False
+    assert saved[f"checks {WAITS}"]["passed"] is True
 
 
 def made_up(passed: bool | None) -> Verdict:
     row = Row("tasks <in> flight", "1.00", "5 or more", passed)
     seen = Seen("returned", "", printed="<b>", details="line 1")
-    return Verdict(exercise(KEYS[0]), passed, seen, Finding((row,), "so & so", "because"), 1)
+    return Verdict(exercise(WAITS), passed, seen, Finding((row,), "so & so", "because"), 1)
 
 
 @pytest.mark.parametrize(
@@ -456,7 +557,7 @@ def test_a_verdict_is_told_in_words_and_symbols(passed: bool | None, mark: str, 
 
 def test_a_program_that_is_no_function() -> None:
     with pytest.raises(TypeError, match="program must be a function"):
-        check(KEYS[0], written("def program(fetch): return 1\n")(None))
+        check(WAITS, written("def program(fetch): return 1\n")(None))
 
 
 @pytest.mark.parametrize(
@@ -468,7 +569,7 @@ def test_a_program_that_is_no_function() -> None:
     ],
 )
 def test_a_function_that_does_not_fit(code: str, said: str) -> None:
-    verdict = check(KEYS[0], written(code))
+    verdict = check(WAITS, written(code))
     assert verdict.passed is False
     assert said in text_of(verdict)
 
@@ -690,7 +791,7 @@ def test_a_function_that_cannot_be_loaded() -> None:
 
 
 def test_a_hostile_program_is_no_pass_and_its_report_is_a_verdict() -> None:
-    verdict = check(KEYS[0], written("def program(fetch):\n    print('hi')\n    1 / 0\n"))
+    verdict = check(WAITS, written("def program(fetch):\n    print('hi')\n    1 / 0\n"))
     assert verdict.passed is False
     assert "ZeroDivisionError" in page_of(verdict)
     assert "It printed:\nhi" in text_of(verdict)

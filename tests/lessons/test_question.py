@@ -219,7 +219,7 @@ def test_what_is_not_offered_is_refused(
     ("name", "allowed"),
     [
         ("", "02_quadrant"),
-        ("cook", "00_start_here, 02_quadrant"),
+        ("cook", "00_start_here, 01_definitions, 02_quadrant"),
         ("99_none/cook", "02_quadrant"),
         ("questions.schema/cook", "02_quadrant"),
         ("../lesson/cook", "02_quadrant"),
