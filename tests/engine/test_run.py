@@ -173,7 +173,7 @@ def test_async_waits_are_in_flight_together_and_keep_no_core_busy() -> None:
 
 
 def test_hybrid_computes_in_processes_while_others_wait_on_the_loop() -> None:
-    given = [*tasks(2, compute(0.3)), *(Task(f"W{n}", wait(0.3)) for n in range(20))]
+    given = [*tasks(2, compute(0.5)), *(Task(f"W{n}", wait(0.3)) for n in range(20))]
     trace = at_best(
         lambda: run(given, "hybrid"),
         lambda t, free: t.concurrency >= 8 and t.parallelism >= 0.8 * min(2, free),
