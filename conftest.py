@@ -1,4 +1,9 @@
-"""What holds for every test and notebook: in CI nothing is skipped, and nothing may fail."""
+"""What holds for every test and notebook: in CI nothing is skipped, and nothing may fail.
+
+Most tests measure real runs, and a shared machine now and then takes a core away in mid-run. So a
+test that fails is tried again, twice at most: a defect fails three times, a disturbance doesn't.
+Each further try is listed at the end, so that a test that needs them often is seen.
+"""
 
 import os
 import tempfile
@@ -14,6 +19,13 @@ def pytest_configure(config: pytest.Config) -> None:
     home = tempfile.TemporaryDirectory(prefix="course-home-")
     config.add_cleanup(home.cleanup)
     os.environ["COURSE_HOME"] = home.name
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let every test be tried again but the cells of a notebook, which build on each other."""
+    for item in items:
+        if item.path.suffix == ".py":
+            item.add_marker(pytest.mark.flaky(reruns=2, reruns_delay=1))
 
 
 def refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
