@@ -27,7 +27,7 @@ from course_lib.service import service
 from course_lib.tasks import Task, Wait, calibrate, task_list
 from course_lib.trace import Trace
 
-__all__ = ["Loop", "run_own", "until"]
+__all__ = ["Loop", "play", "run_own", "until"]
 
 
 @coroutine
@@ -99,12 +99,23 @@ def run_own(tasks: Iterable[Task]) -> Trace:
                 f"a step of task {task.name!r} is a coroutine function, made for asyncio's loop: "
                 "use compute(...), wait(...) or a plain callable"
             )
-    stage, loop = Stage(given, "own loop", len(given), calibrate()), Loop()
+    stage = Stage(given, "own loop", len(given), calibrate())
+    play(stage)
+    for index, record in sorted(stage.records.items()):
+        if record.error is not None:
+            raise TaskFailed(given[index].name, record.error, stage.trace()) from record.error
+    return stage.trace()
+
+
+def play(stage: Stage) -> None:
+    """Start a coroutine for each task, and run the loop: as the models in `course_lib.models` do."""
+    loop = Loop()
 
     async def do(index: int) -> None:
-        await until(given[index].at)
+        if stage.tasks[index].at:
+            await until(stage.tasks[index].at)
         with stage.recorder(index, 0) as recorder:
-            for step in given[index].steps:
+            for step in stage.tasks[index].steps:
                 if isinstance(step, Wait):
                     begin = clock()
                     await _waited(step, port)
@@ -112,18 +123,14 @@ def run_own(tasks: Iterable[Task]) -> Trace:
                 else:
                     recorder.do(step)
 
+    asked = [s.kind for t in stage.tasks for s in t.steps if isinstance(s, Wait)]
     with ExitStack() as stack:
-        asks = any(isinstance(s, Wait) and s.kind == "socket" for t in given for s in t.steps)
-        port = stack.enter_context(service()) if asks else 0
+        port = stack.enter_context(service()) if "socket" in asked else 0
         stage.begin()
-        for index in range(len(given)):
+        for index in range(len(stage.tasks)):
             loop.start(do(index))
         loop.run()
         stage.end()
-    for index, record in sorted(stage.records.items()):
-        if record.error is not None:
-            raise TaskFailed(given[index].name, record.error, stage.trace()) from record.error
-    return stage.trace()
 
 
 async def _waited(step: Wait, port: int) -> None:
