@@ -43,7 +43,7 @@ __all__ = ["RATED", "WAITS", "Rating", "measured", "rate", "why_not"]
 WAITS = 64  # tasks that wait at the same time, where a model lets them
 MOST = 4  # tasks that compute: on a large machine as well, the tests shall be short
 EMPTY = 200  # tasks that do nothing, at once
-MORE = (256, 5_000)  # tasks in flight, of which the memory is told: threads, coroutines
+MORE = (256, 2_000)  # tasks in flight, of which the memory is told: threads, coroutines
 SINGLE = 15  # tasks that do nothing, one every 4 ms
 
 #: What can be rated: an event loop of one's own, models of the course, and a NumPy function.
@@ -143,19 +143,38 @@ def _rate(model: str) -> Rating:
         return _rate_simd()
     play = _player(model)
     count = min(MOST, max(2, ceil(machine().usable_cores)))
-    python = play([Task(f"{n}", compute(0.1)) for n in range(count)])
-    native = play([Task(f"{n}", compute(0.1, kind="native")) for n in range(count)])
-    waits = [Task(f"{n}", wait(0.1 if model in WIDE else 0.005)) for n in range(WAITS)]
+    steps: list[Step] = [
+        *[compute(0.1)] * count,
+        *[compute(0.1, kind="native")] * count,
+        *[wait(0.1 if model in WIDE else 0.005)] * WAITS,
+    ]
+    groups = [slice(0, count), slice(count, 2 * count), slice(2 * count, None)]
+    if model in POOLS:  # all in one run, for it takes a while to start the workers
+        at = [0.0] * count + [0.6] * count + [1.2] * WAITS
+        trace = play([Task(f"{n}", step, at=at[n]) for n, step in enumerate(steps)])
+        noise, tables = trace.noise, [trace.tasks[group] for group in groups]
+    else:
+        tasks = [Task(f"{n}", step) for n, step in enumerate(steps)]
+        traces = [play(tasks[group]) for group in groups]
+        noise = next((trace.noise for trace in traces if trace.noise), "")
+        tables = [trace.tasks for trace in traces]
+    python, native, waits = tables
+    cost, dispatch = _cost_and_dispatch(model)
     return Rating(
         model,
-        play(waits).concurrency,
-        python.parallelism,
-        native.parallelism,
-        min(Bare(model, EMPTY).played() for _ in range(1 if model in POOLS else 3)) / EMPTY,
-        _dispatch(model),
+        float(np.sum(waits["finish"] - waits["start"]) / _lasted(waits)),
+        float(np.sum(python["cpu"]) / _lasted(python)),
+        float(np.sum(native["cpu"]) / _lasted(native)),
+        cost,
+        dispatch,
         _memory(model),
-        python.noise or native.noise,
+        noise,
     )
+
+
+def _lasted(tasks: Any) -> float:
+    """Return the seconds from the first arrival to the last finish."""
+    return float(tasks["finish"].max() - tasks["arrival"].min())
 
 
 def _player(model: str, most: int = WAITS) -> Callable[[list[Task]], Trace]:
@@ -188,12 +207,15 @@ class Nothing:
 class Bare(Stage):
     """A stage for tasks that do nothing. It notes when each was handed over, and when it started.
 
-    Worker processes and interpreters record as ever, for they don't see this stage.
+    First come some with a pause after each, then some all at once. Worker processes and interpreters
+    record as ever, for they don't see this stage.
     """
 
-    def __init__(self, model: str, count: int, apart: float = 0.0) -> None:
-        tasks = tuple(Task(f"{n}", compute(0), at=apart * n) for n in range(count))
-        workers = count if model in LOOPS else max(2, ceil(machine().usable_cores))
+    def __init__(self, model: str, single: int, at_once: int = 0) -> None:
+        apart = 0.02 if model in POOLS else 0.004
+        at = [apart * n for n in range(single)] + [apart * single] * at_once
+        tasks = tuple(Task(f"{n}", compute(0), at=moment) for n, moment in enumerate(at))
+        workers = len(tasks) if model in LOOPS else max(2, ceil(machine().usable_cores))
         super().__init__(tasks, model, 1 if model == "sequential" else workers, calibrate())
         self.handed: dict[int, int] = {}
         self.started: dict[int, int] = {}
@@ -234,14 +256,17 @@ class Bare(Stage):
         return found
 
 
-def _dispatch(model: str) -> float:
-    if model in ("own loop", "async"):  # a loop with nothing else to do is handed one task
+def _cost_and_dispatch(model: str) -> tuple[float, float]:
+    if model in ("own loop", "async"):  # they have no other way to be handed one task at a time
+        cost = min(Bare(model, 0, EMPTY).played() for _ in range(3)) / EMPTY
         stages = [Bare(model, 1) for _ in range(SINGLE)]
     else:
-        stages = [Bare(model, SINGLE, apart=0.004)]
-    for stage in stages:
-        stage.played()
-    return float(np.median([delay for stage in stages for delay in stage.delays()]))
+        stages = [Bare(model, SINGLE, EMPTY) for _ in range(1 if model in POOLS else 3)]
+    ends = [stage.played() - stage.tasks[-1].at for stage in stages]
+    delays = [delay for stage in stages for delay in stage.delays()[:SINGLE]]
+    if len(stages[0].tasks) > 1:
+        cost = min(ends) / EMPTY
+    return cost, float(np.median(delays))
 
 
 def _rate_simd() -> Rating:
@@ -286,7 +311,7 @@ def grown(model: str) -> float:
     """Return the bytes that one more task in flight takes."""
     few, many = (16, 16 + MORE[model in LOOPS]) if model in WIDE else (1, 2)
     play = _player(model, many)
-    if model in WIDE:
+    if model not in POOLS:
         play([Task("first", wait(0))])  # what comes only once isn't the tasks'
     before = _peak(play, few)  # first, for Python keeps what it has once had
     return max(0.0, (_peak(play, many) - before) / (many - few))
