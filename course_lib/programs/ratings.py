@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, nan
 from typing import Any, Self
@@ -107,7 +107,9 @@ def rate(*models: str) -> list[Rating]:
     ValueError
         If one is none of `RATED`.
     """
-    return [_rate(model) for model in models if why_not(model) is None]
+    here = [model for model in models if why_not(model) is None]
+    rated = [_rate(model) for model in here]
+    return [replace(one, memory=memory) for one, memory in zip(rated, _memory(here), strict=True)]
 
 
 def measured(ratings: Sequence[Rating]) -> Sheet:
@@ -150,7 +152,7 @@ def _rate(model: str) -> Rating:
     ]
     groups = [slice(0, count), slice(count, 2 * count), slice(2 * count, None)]
     if model in POOLS:  # all in one run, for it takes a while to start the workers
-        at = [0.0] * count + [0.6] * count + [1.2] * WAITS
+        at = [0.0] * count + [0.4] * count + [0.8] * WAITS
         trace = play([Task(f"{n}", step, at=at[n]) for n, step in enumerate(steps)])
         noise, tables = trace.noise, [trace.tasks[group] for group in groups]
     else:
@@ -167,7 +169,7 @@ def _rate(model: str) -> Rating:
         float(np.sum(native["cpu"]) / _lasted(native)),
         cost,
         dispatch,
-        _memory(model),
+        nan,  # its memory comes after, beside the others'
         noise,
     )
 
@@ -285,13 +287,19 @@ def _rate_simd() -> Rating:
     return Rating("simd", trace.concurrency, nan, trace.parallelism, cost, nan, nan, trace.noise)
 
 
-def _memory(model: str) -> float:
-    """Return the bytes for each task in flight, measured in a process of its own."""
-    if model == "sequential":
-        return nan
-    with Line() as line, helper(__name__, model) as process:
-        tell = partial(line.tell, f"{model}: memory")
-        return float(json.loads(sent_out(partial(answer, process), tell)))
+def _memory(models: Sequence[str]) -> list[float]:
+    """Return each model's bytes for each task in flight, measured in a process for each."""
+    with Line() as line, contextlib.ExitStack() as stack:
+        asked = {
+            model: stack.enter_context(helper(__name__, model))
+            for model in models
+            if model not in ("sequential", "simd")
+        }
+        found = {}
+        for model, process in asked.items():
+            tell = partial(line.tell, f"{model}: memory")
+            found[model] = float(json.loads(sent_out(partial(answer, process), tell)))
+    return [found.get(model, nan) for model in models]
 
 
 # In the process of its own ----------------------------------------------------------------------------

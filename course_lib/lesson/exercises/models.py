@@ -260,9 +260,9 @@ OWNER = Exercise(
         "Count each by `tally.value += 1`, which only *one* thread may do: no lock, one owner."
     ),
     starter=(
-        "from concurrent.futures import ThreadPoolExecutor\n\n\ndef program(enter, tally):\n"
+        "import concurrent.futures\n\n\ndef program(enter, tally):\n"
         "    def one(n):\n        enter(n)\n        tally.value += 1\n\n"
-        "    with ThreadPoolExecutor(8) as pool:\n        list(pool.map(one, range(40)))\n"
+        "    with concurrent.futures.ThreadPoolExecutor(8) as pool:\n        list(pool.map(one, range(40)))\n"
     ),
     hints=(
         "Who may change the tally? What could the others do instead of changing it?",
