@@ -56,4 +56,4 @@ def source(*parts: ModuleType | type | Callable[..., Any]) -> Source:
     except (TypeError, OSError) as error:
         raise TypeError(f"parts must have a source in Python: {error}") from None
     place = path.relative_to(HOME) if path.is_relative_to(HOME) else Path(path.name)
-    return Source(place.as_posix(), "\n\n".join(texts))
+    return Source(place.as_posix(), "\n\n\n".join(texts))
