@@ -2,7 +2,7 @@
 
 Each model gets the same five tests: many tasks that wait; a few that compute in Python; a few that
 compute in C; tasks that do nothing, one after the other and all at once; and, in a process of its own,
-many that wait while the memory is looked at. All of it on the course's own models, with its recorder.
+many that wait while the memory is looked at. What a task costs is measured without the recorder.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import math
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, nan
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import psutil
@@ -26,16 +26,14 @@ from course_lib.activity import one_task
 from course_lib.machine import machine
 from course_lib.models import MODELS, run
 from course_lib.models import why_not as why_no_model
-from course_lib.models.conductor import conduct
-from course_lib.models.stage import Stage
 from course_lib.observe import observe
 from course_lib.patience import Line, sent_out
-from course_lib.programs import event_loop
+from course_lib.programs.bare import LOOPS, POOLS, Bare
 from course_lib.programs.coffee import Sheet
+from course_lib.programs.crowd import allowed
 from course_lib.programs.event_loop import run_own
-from course_lib.record import clock
 from course_lib.service import answer, helper
-from course_lib.tasks import Step, Task, calibrate, compute, one_of, wait
+from course_lib.tasks import Step, Task, compute, one_of, wait
 from course_lib.trace import Trace
 
 __all__ = ["RATED", "WAITS", "Rating", "measured", "rate", "why_not"]
@@ -53,8 +51,6 @@ RATED = (
 )
 #: They can have many tasks in flight; of processes and interpreters, there is one a core.
 WIDE = ("own loop", "async", "threads", "fork_join", "actors", "csp", "hybrid")
-LOOPS = ("own loop", "async", "hybrid")
-POOLS = ("processes", "interpreters", "hybrid")  # which take a while to start
 
 
 @dataclass(frozen=True)
@@ -190,74 +186,6 @@ def _player(model: str, most: int = WAITS) -> Callable[[list[Task]], Trace]:
     return lambda tasks: run(tasks, model, workers=min(most, len(tasks)))
 
 
-class Nothing:
-    """A recorder that records nothing, of tasks that do nothing: what is left is the model's own."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def do(self, step: Step) -> None:
-        """Do a step."""
-
-    async def perform_async(self, steps: tuple[Step, ...]) -> None:
-        """Do all steps."""
-
-
-class Bare(Stage):
-    """A stage for tasks that do nothing. It notes when each was handed over, and when it started.
-
-    First come some with a pause after each, then some all at once. Worker processes and interpreters
-    record as ever, for they don't see this stage.
-    """
-
-    def __init__(self, model: str, single: int, at_once: int = 0) -> None:
-        apart = 0.02 if model in POOLS else 0.004
-        at = [apart * n for n in range(single)] + [apart * single] * at_once
-        tasks = tuple(Task(f"{n}", compute(0), at=moment) for n, moment in enumerate(at))
-        workers = len(tasks) if model in LOOPS else max(2, ceil(machine().usable_cores))
-        super().__init__(tasks, model, 1 if model == "sequential" else workers, calibrate())
-        self.handed: dict[int, int] = {}
-        self.started: dict[int, int] = {}
-
-    def arrivals(self) -> Iterator[int]:
-        """Yield the tasks, and note when."""
-        for index in super().arrivals():
-            self.handed[index] = clock()
-            yield index
-
-    def perform(self, index: int, worker: int = 0) -> None:
-        """Do a task."""
-        self.started[index] = clock()
-
-    def recorder(self, index: int, worker: int) -> Any:
-        """Return the recorder of a task that now starts."""
-        self.started[index] = clock()
-        if self.model == "hybrid":  # which starts on the loop, and then hands over
-            self.handed[index] = clock()
-            return super().recorder(index, worker)
-        return Nothing()
-
-    def played(self) -> float:
-        """Play the model; return the seconds that it took, once the workers were there."""
-        if self.model == "own loop":
-            event_loop.play(self)
-            return self.trace().end
-        return conduct(self, 30.0).end
-
-    def delays(self) -> list[float]:
-        """Return the seconds from when each task was handed over to when it started."""
-        found = []
-        for index in range(len(self.tasks)):
-            record = self.records.get(index)
-            last = record.parts[-1] if record and record.parts else record
-            start = (last.start if last else None) or self.started[index]
-            found.append((start - self.handed.get(index, self.zero)) / 1e9)
-        return found
-
-
 def _cost_and_dispatch(model: str) -> tuple[float, float]:
     if model in ("own loop", "async"):  # they have no other way to be handed one task at a time
         cost = min(Bare(model, 0, EMPTY).played() for _ in range(3)) / EMPTY
@@ -317,7 +245,10 @@ def held() -> int:
 
 def grown(model: str) -> float:
     """Return the bytes that one more task in flight takes."""
-    few, many = (16, 16 + MORE[model in LOOPS]) if model in WIDE else (1, 2)
+    few, more = (16, MORE[model in LOOPS]) if model in WIDE else (1, 1)
+    if more == MORE[False]:  # threads, of which a system may allow few
+        more = int(max(1, min(more, allowed()[0] - few)))
+    many = few + more
     play = _player(model, many)
     if model not in POOLS:
         play([Task("first", wait(0))])  # what comes only once isn't the tasks'

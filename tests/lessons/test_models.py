@@ -16,9 +16,10 @@ from course_lib.errors import TaskFailed
 from course_lib.lesson import source
 from course_lib.models import MODELS, csp, threads
 from course_lib.programs import conventional, event_loop, kernel, loops, parallel_loop, ratings
+from course_lib.programs.bare import Bare
 from course_lib.programs.conventional import CONVENTIONAL, beside, why
 from course_lib.programs.event_loop import Loop, run_own, until
-from course_lib.programs.ratings import RATED, WAITS, Bare, Rating, measured, rate
+from course_lib.programs.ratings import RATED, WAITS, Rating, measured, rate
 
 
 @pytest.fixture(autouse=True)
