@@ -185,12 +185,12 @@ def test_delays_of_tasks_that_are_done_elsewhere(model: str) -> None:
 def test_what_is_measured_of_a_loop_and_of_threads() -> None:
     loop, pool, lanes = rate("async", "threads", "simd")
     for one in (loop, pool):
-        assert WAITS / 2 < one.in_flight <= WAITS
+        assert WAITS / 4 < one.in_flight <= WAITS
         assert 0 < one.python <= 1.1 or (one is pool and not machine().gil)
         assert 0 < one.cost < 0.01
         assert 0 < one.dispatch < 1
     assert loop.native <= 1.1
-    assert pool.native <= machine().usable_cores + 0.2
+    assert pool.native <= machine().logical_cores + 0.1  # a quota allows short bursts
     assert 0 <= loop.memory < pool.memory  # a thread has a stack
     assert lanes.in_flight == pytest.approx(1.0, abs=0.05)
     assert math.isnan(lanes.python)
