@@ -14,11 +14,13 @@ from course_lib.lesson.progress import (
     remember,
 )
 from course_lib.lesson.question import Question, question
+from course_lib.lesson.source import Source, source
 
 __all__ = [
     "Comparison",
     "Prediction",
     "Question",
+    "Source",
     "begin",
     "check",
     "export_progress",
@@ -30,4 +32,5 @@ __all__ = [
     "question",
     "recall",
     "remember",
+    "source",
 ]

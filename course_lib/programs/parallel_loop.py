@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from course_lib.machine import allowed_cpus, machine
 from course_lib.tasks import whole
 
-__all__ = ["estimate_pi", "why_not"]
+__all__ = ["compiled", "estimate_pi", "why_not"]
 
 
 def why_not() -> str | None:
@@ -48,7 +48,7 @@ def estimate_pi(points: int = 20_000_000, threads: int | None = None) -> float:
     usable = min(most, max(1, round(machine().usable_cores)))
     threads = usable if threads is None else whole("threads", threads, 1, most)
     points = whole("points", points, 1, 10**12)
-    loop = _compiled()
+    loop = compiled()
     loop(100)
     before = numba.get_num_threads()
     numba.set_num_threads(threads)
@@ -59,7 +59,8 @@ def estimate_pi(points: int = 20_000_000, threads: int | None = None) -> float:
 
 
 @functools.cache
-def _compiled() -> Callable[[int], float]:
+def compiled() -> Callable[[int], float]:
+    """Return the loop, which Numba compiles when it is first called."""
     import numba
     from numba import prange
 
