@@ -1,6 +1,5 @@
 """Exercises: what fails, what passes, what is said; and nothing a program does gets out."""
 
-import gc
 import json
 import math
 import os
@@ -9,22 +8,20 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from course_lib import machine
 from course_lib.lesson import exercise as exercises
-from course_lib.lesson import guard
 from course_lib.lesson.exercise import Finding, Row, Verdict, check, exercise
-from course_lib.lesson.exercises import LESSONS, definitions, models, quadrant
+from course_lib.lesson.exercises import LESSONS, definitions, quadrant
 from course_lib.lesson.exercises.probes import Tally
 from course_lib.lesson.guard import Limits, Seen, guarded
+from tests.lessons.exercising import POOL, Saved, page_of, text_of, written
 
 SOLUTIONS = Path(__file__).parents[2] / "notebooks" / "solutions"
 KEYS = [
@@ -33,78 +30,7 @@ KEYS = [
     for name in import_module(f"course_lib.lesson.exercises.{module}").EXERCISES
 ]
 WAITS = "02_quadrant/waits"
-Saved = dict[str, dict[str, Any]]
-
-
-@pytest.fixture(autouse=True)
-def saved(monkeypatch: pytest.MonkeyPatch) -> Saved:
-    """Keep progress in a dictionary, and count tries from zero."""
-    entries: Saved = {}
-    module = import_module("course_lib.lesson.progress")  # its package has a function of that name
-
-    def remember(kind: str, key: str, entry: dict[str, Any]) -> None:
-        entries[f"{kind} {key}"] = entry
-
-    monkeypatch.setattr(module, "remember", remember)
-    monkeypatch.setattr(module, "recall", lambda kind, key: entries.get(f"{kind} {key}"))
-    monkeypatch.setattr(exercises, "_tries", {})
-    return entries
-
-
-@pytest.fixture(autouse=True)
-def _nothing_left() -> Iterator[None]:
-    """No process, no thread, no file descriptor may be left behind."""
-    gc.collect()
-    threads, files = threading.active_count(), psutil.Process().num_fds() if fds() else 0
-    yield
-    end = time.monotonic() + 2
-    while (left := signed()) and time.monotonic() < end:
-        time.sleep(0.01)
-    assert not left
-    assert not [child for child in psutil.Process().children() if "sandbox" in words(child)]
-    while threading.active_count() > threads and time.monotonic() < end:
-        time.sleep(0.01)
-    assert threading.active_count() <= threads
-    assert not fds() or psutil.Process().num_fds() <= files + 1  # /proc itself may be open
-
-
-def fds() -> bool:
-    return hasattr(psutil.Process(), "num_fds")
-
-
-def words(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
-
-
-def signed() -> list[psutil.Process]:
-    """The processes that live and carry a check's sign."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if guard.SIGN in process.environ() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.Error, OSError):
-            continue
-    return found
-
-
-def written(code: str) -> Callable[..., Any]:
-    """The function that a cell with this code defines."""
-    names: dict[str, Any] = {"__name__": "__main__"}
-    exec(compile(code, "<cell>", "exec"), names)  # noqa: S102 - as a cell is
-    program: Callable[..., Any] = names["program"]
-    return program
-
-
-def text_of(verdict: Verdict) -> str:
-    return verdict._repr_mimebundle_()["text/plain"]
-
-
-def page_of(verdict: Verdict) -> str:
-    return verdict._repr_mimebundle_()["text/html"]
+pytestmark = pytest.mark.usefixtures("saved", "nothing_left")
 
 
 # The exercises ----------------------------------------------------------------------------------------
@@ -164,7 +90,6 @@ def test_an_unknown_exercise(key: str) -> None:
         check(key, len)
 
 
-POOL = "from concurrent.futures import ThreadPoolExecutor\n"
 WRONG_WAITS = {
     "asleep": ("import time\ndef program(fetch):\n    time.sleep(0.1)\n", "never called"),
     "blocking": (
@@ -386,85 +311,6 @@ if machine().usable_cores < 2:
     del WRONG_SHARE["two tasks"]  # one core can't be parallel in any way
 
 
-GATHERED = (
-    "import asyncio\nasync def program(listen):\n    places = asyncio.Semaphore({0})\n"
-    "    async def one(n):\n        async with places:\n            {1}\n"
-    "    await asyncio.gather(*(one(n) for n in range({2})))\n"
-)
-THREADED = (
-    f"{POOL}def program(listen):\n"
-    "    with ThreadPoolExecutor({0}) as pool:\n        list(pool.map(listen, range({1})))\n"
-)
-WRONG_MANY = {
-    "asleep": ("import time\ndef program(listen):\n    time.sleep(0.1)\n", "never called"),
-    "blocking": (GATHERED.format(100, "listen(n)", 10), "the one thread that all coroutines share"),
-    "too few": (GATHERED.format(100, "await listen.later(n)", 99), "Only 99 of 100"),
-    "a thread each": (THREADED.format(100, 100), "does nothing but wait"),
-    "a pool": (THREADED.format(16, 100), "one more in flight takes one more thread"),
-    "a small pool": (THREADED.format(4, 100), "who listens to one"),
-    "few places": (GATHERED.format(10, "await listen.later(n)", 100), "a semaphore lets too few"),
-}
-HANDED = (
-    "import asyncio, sys\n{0}\nasync def program(fetch, crunch):\n"
-    "    loop = asyncio.get_running_loop()\n    with {1} as pool:\n"
-    "        async def one(n):\n"
-    "            await loop.run_in_executor(pool, crunch, await fetch.later(n))\n{2}"
-)
-TOGETHER = "        await asyncio.gather(*(one(n) for n in range(4)))\n"
-IN_TURN = "        for n in range(4):\n            await one(n)\n"
-LOKY = "from loky import ProcessPoolExecutor"
-WRONG_MIXED = {
-    "nothing": ("async def program(fetch, crunch):\n    await fetch.later(0)\n", "never called"),
-    "no loop": (
-        (
-            f"{LOKY}\ndef program(fetch, crunch):\n    with ProcessPoolExecutor(2) as pool:\n"
-            "        list(pool.map(crunch, [fetch(n) for n in range(4)]))\n"
-        ),
-        "There is no event loop",
-    ),
-    "blocking": (
-        (
-            "import asyncio\nasync def program(fetch, crunch):\n    async def one(n):\n"
-            "        crunch(await fetch.later(n))\n"
-            "    await asyncio.gather(*(one(n) for n in range(2)))\n"
-        ),
-        "Hand it off, and await the answer",
-    ),
-    "not the pages": (
-        HANDED.format(LOKY, "ProcessPoolExecutor(2)", TOGETHER).replace("range(4)", "range(3)"),
-        "Only 3 of 4",
-    ),
-    "one by one": (HANDED.format(LOKY, "ProcessPoolExecutor(2)", IN_TURN), "one page is crunched"),
-    "threads": (HANDED.format(POOL, "ThreadPoolExecutor(4)", TOGETHER), "share one GIL"),
-}
-COUNTED = (
-    f"{POOL}from contextlib import nullcontext\n"
-    "from threading import Lock\nfrom time import sleep\ndef program(enter, tally):\n"
-    "    lock = {0}\n    def one(n):\n        enter(n)\n        with lock:\n"
-    "            value = tally.value\n            sleep({1})\n            tally.value = value + 1\n"
-    "    with ThreadPoolExecutor(8) as pool:\n        list(pool.map(one, range(40)))\n"
-)
-OWNED = (
-    f"{POOL}from queue import SimpleQueue\ndef program(enter, tally):\n"
-    "    messages = SimpleQueue()\n    def one(n):\n        enter(n)\n        messages.put(n)\n"
-    "    with ThreadPoolExecutor({0}) as pool:\n        pool.map(one, range({1}))\n"
-    "        for n in range({2}):\n            messages.get()\n            tally.value += 1\n"
-)
-WRONG_OWNER = {
-    "nobody": ("def program(enter, tally):\n    tally.value += 1\n", "never called"),
-    "too few": (OWNED.format(8, 39, 39), "39 have entered, not 40"),
-    "shared": (COUNTED.format("nullcontext()", 0.02), "both write it back plus one"),
-    "a lock": (COUNTED.format("Lock()", 0), "they share it, by turns"),
-    "messages left": (OWNED.format(8, 40, 38), "does the owner get each message"),
-    "one by one": (
-        "def program(enter, tally):\n    for n in range(40):\n        enter(n)\n        tally.value += 1\n",
-        "who counts also waits at the door",
-    ),
-}
-if not machine().gil:
-    del WRONG_MIXED["threads"]  # there it is right
-
-
 @pytest.mark.parametrize("name", WRONG_COMPOSE)
 def test_wrong_compositions_are_told_what_is_wrong(name: str) -> None:
     code, feedback = WRONG_COMPOSE[name]
@@ -514,64 +360,6 @@ def test_wrong_baristas_are_told_what_is_wrong(
     assert feedback in text_of(verdict)
 
 
-@pytest.mark.parametrize(
-    ("name", "exercise_", "wrong"),
-    [(name, "many", WRONG_MANY) for name in WRONG_MANY]
-    + [(name, "mixed", WRONG_MIXED) for name in WRONG_MIXED]
-    + [(name, "owner", WRONG_OWNER) for name in WRONG_OWNER],
-)
-def test_wrong_models_are_told_what_is_wrong(
-    name: str, exercise_: str, wrong: dict[str, tuple[str, str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(quadrant, "free_cores", lambda seen: 2.0)
-    monkeypatch.setattr(quadrant, "one_core", lambda: False)
-    code, feedback = wrong[name]
-    verdict = check(f"06_models/{exercise_}", written(code))
-    assert verdict.passed is False
-    assert feedback in text_of(verdict)
-
-
-def crunched(
-    *rows: tuple[int, int, int, str, int], fetched: str = "loop"
-) -> Callable[[Path], Path]:
-    """Write into a folder what a program for waits and work would have noted, in milliseconds."""
-
-    def write(folder: Path) -> Path:
-        fetch, crunch = models.parts(folder)
-        lines = [
-            f"{a * 10**6} {b * 10**6} {cpu * 10**6} {kind} {process} page_{n}"
-            for n, (a, b, cpu, kind, process) in enumerate(rows)
-        ]
-        Path(crunch.path).write_text("\n".join(lines), "utf-8")
-        Path(fetch.path).write_text(f"0 1 {fetched}\n" * 4, "utf-8")
-        return folder
-
-    return write
-
-
-SIDE_BY_SIDE = [(0, 100, 100, "thread", 7), (0, 100, 100, "thread", 8)]
-SIDE_BY_SIDE += [(100, 200, 100, "thread", 7), (100, 200, 100, "thread", 8)]
-BY_TURNS = [(0, 400, 100, "thread", 7)] * 4
-
-
-def test_waits_and_work_are_judged_by_what_was_noted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen = Seen("returned", "", wall=1.0)
-    judge = models.MIXED.judge
-    assert judge(seen, crunched(*SIDE_BY_SIDE)(tmp_path)).passed is True
-    assert judge(seen, crunched(*SIDE_BY_SIDE, fetched="thread")(tmp_path)).passed is False
-    monkeypatch.setattr(quadrant, "one_core", lambda: True)
-    found = judge(seen, crunched(*BY_TURNS)(tmp_path))
-    assert found.passed is None
-    assert "usable core" in found.why_not
-    assert judge(seen, crunched((0, 9, 9, "blocked", 7), *BY_TURNS)(tmp_path)).passed is False
-    monkeypatch.setattr(quadrant, "one_core", lambda: False)
-    monkeypatch.setattr(quadrant, "free_cores", lambda seen: 2.0)
-    apart = [(0, 400, 100, "thread", process) for process in (7, 8, 9, 10)]
-    assert "weren't free" in judge(seen, crunched(*apart)(tmp_path)).advice
-
-
 @pytest.mark.parametrize("name", WRONG_WAITS)
 def test_wrong_waits_are_told_what_is_wrong(name: str) -> None:
     code, feedback = WRONG_WAITS[name]
@@ -602,9 +390,7 @@ def test_wrong_pipelines_are_told_what_is_wrong(name: str) -> None:
 
 def test_each_wrong_attempt_has_feedback_of_its_own() -> None:
     lesson_1 = (WRONG_COMPOSE, WRONG_SHARE)
-    lesson_6 = (WRONG_MANY, WRONG_MIXED, WRONG_OWNER)
-    others = (WRONG_WAITS, WRONG_BOTH, WRONG_PIPELINES, WRONG_JUGGLE, WRONG_FOUR)
-    for wrong in (*lesson_1, *others, *lesson_6):
+    for wrong in (*lesson_1, WRONG_WAITS, WRONG_BOTH, WRONG_PIPELINES, WRONG_JUGGLE, WRONG_FOUR):
         assert len({feedback for _, feedback in wrong.values()}) == len(wrong)
 
 

@@ -16,10 +16,9 @@ from typing import NamedTuple
 from course_lib.record import clock
 from course_lib.tasks import spin
 
-__all__ = ["Crunch", "Crunched", "Fetch", "Listen", "Owned", "Serve", "Served", "Station", "Tally"]
+__all__ = ["Fetch", "Serve", "Served", "Station", "Tally"]
 
 WAIT = 0.1  # seconds
-LISTEN = 0.08  # seconds
 HANDS = 30_000  # rounds of computing: two milliseconds or so
 
 
@@ -124,57 +123,6 @@ class Serve:
         return [Served(int(n), int(start), int(stop), *rest) for n, start, stop, *rest in rows]
 
 
-class Listen(Serve):
-    """Listen to a visitor for 0.08 s, all of it waiting."""
-
-    def __call__(self, number: int) -> str:
-        """Listen to visitor so-and-so; the thread waits."""
-        start, kind = clock(), blocking()
-        time.sleep(LISTEN)
-        return self._note(number, start, kind)
-
-    async def later(self, number: int) -> str:
-        """Listen to visitor so-and-so; only the coroutine waits."""
-        start = clock()
-        await asyncio.sleep(LISTEN)
-        return self._note(number, start, "loop")
-
-
-class Crunched(NamedTuple):
-    """A page that was computed on: when, how many CPU nanoseconds, what it blocked, where, which."""
-
-    start: int
-    stop: int
-    cpu: int
-    kind: str
-    process: int
-    page: str
-
-
-class Crunch:
-    """Compute on a page, in pure Python, for so many rounds; each time is written down."""
-
-    def __init__(self, path: Path, rounds: int) -> None:
-        self.path, self.rounds = str(path), rounds
-
-    def __call__(self, page: str) -> int:
-        """Compute on a page; whoever asks does the work."""
-        start, cpu, kind = clock(), time.thread_time_ns(), blocking()
-        found = spin(self.rounds)
-        cpu = time.thread_time_ns() - cpu
-        word = str(page).replace(" ", "_")
-        note(self.path, f"{start} {clock()} {cpu} {kind} {os.getpid()} {word}")
-        return found
-
-    def done(self) -> list[Crunched]:
-        """Return what was written down."""
-        rows = (line.split() for line in notes(self.path))
-        return [
-            Crunched(int(start), int(stop), int(cpu), kind, int(process), word.replace("_", " "))
-            for start, stop, cpu, kind, process, word in rows
-        ]
-
-
 class Tally:
     """A number to count with, which takes a moment to read: others may write meanwhile."""
 
@@ -198,28 +146,6 @@ class Tally:
         """Return how many of the updates, each by one, are not in the last value."""
         values = [int(line) for line in notes(self.path)]
         return len(values) - values[-1] if values else 0
-
-
-class Owned(Tally):
-    """The same, and it writes down who has changed it."""
-
-    @property
-    def value(self) -> int:
-        """How much has been counted."""
-        return super().value
-
-    @value.setter
-    def value(self, value: int) -> None:
-        note(f"{self.path}.owners", f"{os.getpid()}/{threading.get_ident()}")
-        Tally.value.__set__(self, value)  # type: ignore[attr-defined]
-
-    def owners(self) -> set[str]:
-        """Return the threads that have changed it."""
-        return set(notes(f"{self.path}.owners"))
-
-    def counted(self) -> int:
-        """Return the last value; 0 if there was none."""
-        return int((notes(self.path) or ["0"])[-1])
 
 
 def blocking() -> str:

@@ -1,0 +1,27 @@
+"""What the tests of the exercises share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from course_lib.lesson.exercise import Verdict
+
+Saved = dict[str, dict[str, Any]]
+POOL = "from concurrent.futures import ThreadPoolExecutor\n"
+
+
+def written(code: str) -> Callable[..., Any]:
+    """The function that a cell with this code defines."""
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(code, "<cell>", "exec"), names)  # noqa: S102 - as a cell is
+    program: Callable[..., Any] = names["program"]
+    return program
+
+
+def text_of(verdict: Verdict) -> str:
+    return verdict._repr_mimebundle_()["text/plain"]
+
+
+def page_of(verdict: Verdict) -> str:
+    return verdict._repr_mimebundle_()["text/html"]
