@@ -1,0 +1,170 @@
+"""The client for `replies`, in a process of its own: many connections, asked in one of three ways.
+
+Over each connection it asks, and asks again as soon as it has got its answer, until time is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import socket
+import struct
+import sys
+import threading
+import time
+from statistics import median
+
+import psutil
+
+from course_lib.service import allow_files
+
+__all__ = ["DELAY"]
+
+DELAY = 0.25  # seconds until the service answers
+SPARE_FILES = 64  # for all that isn't a connection
+QUESTION = f"{DELAY}\n".encode()
+REPLY = b"done\n"
+
+
+class Account:
+    """What the connections have seen, and when they must stop."""
+
+    def __init__(self, seconds: float) -> None:
+        self.took: list[float] = []
+        self.cpu, self.start = time.process_time(), time.perf_counter()
+        self.end = self.last = self.start + seconds
+
+    def over(self) -> bool:
+        """Return whether no more is to be asked."""
+        return time.perf_counter() >= self.end
+
+    def note(self, asked: float) -> None:
+        """Count a reply."""
+        self.last = time.perf_counter()
+        self.took.append(self.last - asked)
+
+    def facts(self, before: int) -> dict[str, float]:
+        """Return all of it, when the last reply has come and everything is still there."""
+        return {
+            "count": len(self.took),
+            "seconds": self.last - self.start,
+            "cpu": time.process_time() - self.cpu,
+            "memory": memory() - before,
+            "latency": median(self.took),
+            "slowest": max(self.took),
+        }
+
+
+def memory() -> int:
+    """Return how many bytes this process has in memory."""
+    return int(psutil.Process().memory_info().rss)
+
+
+Facts = dict[str, float]
+
+
+def sequential(connections: list[socket.socket], seconds: float, before: int) -> Facts:
+    """Ask over one connection after the other."""
+    account = Account(seconds)
+    for connection in itertools.cycle(connections):
+        if account.over():
+            break
+        ask(connection, account)
+    return account.facts(before)
+
+
+def ask(connection: socket.socket, account: Account) -> None:
+    """Ask once, and wait for the reply."""
+    asked = time.perf_counter()
+    connection.sendall(QUESTION)
+    if connection.recv(len(REPLY)) != REPLY:
+        raise ConnectionError("the service has hung up")
+    account.note(asked)
+
+
+def threads(connections: list[socket.socket], seconds: float, before: int) -> Facts:
+    """Ask over all connections, each on a thread of its own."""
+    begin, end, all_done = threading.Lock(), threading.Lock(), threading.Event()
+    counting, left = threading.Lock(), len(connections)
+    begin.acquire()
+    end.acquire()
+
+    def one(connection: socket.socket) -> None:
+        nonlocal left
+        with begin:  # one after the other, for a crowd at a gate would cost more than the asking
+            pass
+        try:
+            while not account.over():
+                ask(connection, account)
+        finally:
+            with counting:
+                left -= 1
+            if not left:
+                all_done.set()
+        with end:
+            pass
+
+    pool = [threading.Thread(target=one, args=(c,), daemon=True) for c in connections]
+    for thread in pool:
+        thread.start()
+    account = Account(seconds)
+    begin.release()
+    all_done.wait()
+    facts = account.facts(before)
+    end.release()
+    return facts
+
+
+def coroutines(connections: list[socket.socket], seconds: float, before: int) -> Facts:
+    """Ask over all connections, each in a coroutine, all on one thread."""
+    return asyncio.run(_coroutines(connections, seconds, before))
+
+
+async def _coroutines(connections: list[socket.socket], seconds: float, before: int) -> Facts:
+    streams = [await asyncio.open_connection(sock=connection) for connection in connections]
+    end, all_done, left = asyncio.Event(), asyncio.Event(), len(connections)
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal left
+        while not account.over():
+            asked = time.perf_counter()
+            writer.write(QUESTION)
+            await reader.readexactly(len(REPLY))
+            account.note(asked)
+        left -= 1
+        if not left:
+            all_done.set()
+        await end.wait()
+
+    async with asyncio.TaskGroup() as group:
+        account = Account(seconds)
+        for stream in streams:
+            group.create_task(one(*stream))
+        await all_done.wait()
+        facts = account.facts(before)
+        end.set()
+    return facts
+
+
+def main(way: str, wanted: int, seconds: float) -> None:
+    """Connect to the port that is told, ask, and print what came of it."""
+    count = min(wanted, allow_files(wanted + SPARE_FILES) - SPARE_FILES)
+    limit = "" if count == wanted else f"a process here may open {count + SPARE_FILES:,} files"
+    port = int(sys.stdin.readline())
+    asyncio.run(asyncio.sleep(0))  # what that loads isn't the connections'
+    before, connections = memory(), []
+    for _ in range(count):
+        connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        # At the end it is cut off, instead of keeping its port for a minute.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connections.append(connection)
+    ways = {"sequential": sequential, "threads": threads, "async": coroutines}
+    facts = ways[way](connections, seconds, before)
+    print(json.dumps(facts | {"connections": count, "limit": limit}), flush=True)
+    os._exit(0)  # what is left needs no tidying
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]))
