@@ -14,7 +14,7 @@ import struct
 import sys
 import threading
 import time
-from statistics import median
+from statistics import fmean
 
 import psutil
 
@@ -52,7 +52,7 @@ class Account:
             "seconds": self.last - self.start,
             "cpu": time.process_time() - self.cpu,
             "memory": memory() - before,
-            "latency": median(self.took),
+            "latency": fmean(self.took),
             "slowest": max(self.took),
         }
 

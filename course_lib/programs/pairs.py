@@ -1,4 +1,4 @@
-"""The same work twice: one after the other, then on two threads. Who lets go of the GIL?"""
+"""The same work twice, one after the other and on two threads: it shows who lets go of the GIL."""
 
 from __future__ import annotations
 
@@ -137,4 +137,6 @@ def pairs(*found: Pair) -> Sheet:
     ]
     head = ("work", "one after the other", "two threads", "times as fast", "cores busy")
     noise = [f"{one.name}: {one.together.noise}" for one in found if one.together.noise]
-    return Sheet("the same work twice: the quickest of some runs", head, tuple(rows), " ".join(noise))
+    return Sheet(
+        "the same work twice: the quickest of some runs", head, tuple(rows), " ".join(noise)
+    )

@@ -31,9 +31,7 @@ def plain_pool(workers: int = 1) -> Iterator[loky.ProcessPoolExecutor]:
     """
     workers = whole("workers", workers, 1, 61)
     with helpers_ended():
-        executor = loky.ProcessPoolExecutor(
-            workers, initializer=belong_to, initargs=(os.getpid(),)
-        )
+        executor = loky.ProcessPoolExecutor(workers, initializer=belong_to, initargs=(os.getpid(),))
         try:
             while len(set(executor.map(_hello, range(4 * workers)))) < workers:
                 pass  # until each of them has answered

@@ -10,6 +10,7 @@ import json
 import math
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from course_lib.patience import Line, sent_out
 from course_lib.programs.coffee import Sheet
@@ -18,11 +19,14 @@ from course_lib.programs.many_asks import DELAY
 from course_lib.service import answer, helper, service
 from course_lib.tasks import duration, one_of, whole
 
-__all__ = ["DELAY", "WAYS", "Replies", "replies", "replies_table"]
+if TYPE_CHECKING:
+    from course_lib.pictures import Picture
+
+__all__ = ["DELAY", "WAYS", "Replies", "replies", "replies_chart", "replies_table"]
 
 WAYS = ("sequential", "threads", "async")
 MOST = 10_000
-TELLING = 64  # connections, from which on their memory stands out from the process's own
+TELLING = 64  # connections or replies, from which on one's share can be told
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Replies:
     memory : float
         Bytes by which the client grew: the connections, and all that waits at them.
     latency, slowest : float
-        Seconds from a question to its reply: the median, and the most.
+        Seconds from a question to its reply: on average, and at most.
     limit : str
         Why there are no more connections; empty if there are as many as wanted.
     """
@@ -121,19 +125,39 @@ def replies_table(*found: Replies) -> Sheet:
         (
             f"{one.connections:,}",
             one.way,
+            f"{one.count:,}",
             f"{one.throughput:,.0f}",
             f"{one.latency * 1e3:.0f} ms",
             f"{one.parallelism:.2f}",
             "–" if math.isnan(one.each) else f"{one.each / 1e3:.1f} kB",
-            f"{one.cost * 1e6:.0f} µs",
+            "–" if one.count < TELLING else f"{one.cost * 1e6:.0f} µs",
         )
         for one in found
     ]
-    head = ("connections", "way", "replies a second", "a reply took", "cores busy")
-    limits = dict.fromkeys(f"{one.wanted:,} were wanted: {one.limit}" for one in found if one.limit)
+    head = ("connections", "way", "replies", "replies a second", "a reply took", "cores busy")
+    limits = dict.fromkeys(
+        f"{one.wanted:,} were wanted: {one.limit}." for one in found if one.limit
+    )
     return Sheet(
         f"a service that answers after {DELAY * 1e3:g} ms",
         (*head, "memory a connection", "CPU time a reply"),
         tuple(rows),
-        ". ".join(limits),
+        " ".join(limits),
+    )
+
+
+def replies_chart(*found: Replies) -> Picture:
+    """Draw how many replies a second came, over the number of connections."""
+    from course_lib.pictures import curves
+
+    sizes = sorted({one.connections for one in found})
+    measured = {}
+    for way in dict.fromkeys(one.way for one in found):
+        points = sorted((one.connections, one.throughput) for one in found if one.way == way)
+        measured[way] = ([x for x, _ in points], [y for _, y in points])
+    return curves(
+        measured,
+        calculated={"if only waits took time": (sizes, [size / DELAY for size in sizes])},
+        across="connections",
+        up="replies a second",
     )
