@@ -18,12 +18,12 @@ from course_lib.machine import machine
 from course_lib.patience import Line, sent_out
 from course_lib.service import answer, helper
 from course_lib.tasks import one_of
+from course_lib.trace import WALL, html_table
 
 __all__ = ["GAIN", "Grain", "grain"]
 
 KINDS = ("compute", "wait")
 NOISY = 0.1  # of the machine, used by other programs
-WALL = 1.15  # usable cores: with fewer, no work is shared
 GAIN = 1.1  # times as fast: less may be noise
 
 
@@ -114,7 +114,6 @@ class Grain:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from course_lib.pictures import curves
-        from course_lib.trace import html_table
 
         size = [size * 1e6 for size in self.sizes]
         picture = curves(

@@ -54,7 +54,7 @@ class Hearts:
             axes.hlines(row, 0, at[-1], color=color, linewidth=0.6)
         axes.set_yticks(range(len(self.hearts)), list(self.hearts), parse_math=False, **FONT)
         axes.set_ylim(len(self.hearts) - 0.5, -0.5)
-        axes.set_xlim(left=0)
+        axes.set_xlim(left=-0.01)
         axes.set_xlabel("seconds (a stroke is a beat)", **FONT)
         quiet(axes)
         said = "; ".join(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import os
 import socket
 import struct
@@ -32,9 +33,14 @@ class Account:
     """What the connections have seen, and when they must stop."""
 
     def __init__(self, seconds: float) -> None:
+        self.seconds, self.end = seconds, math.inf
         self.took: list[float] = []
+
+    def begin(self) -> None:
+        """Start the clock: from now on replies count."""
+        self.took.clear()
         self.cpu, self.start = time.process_time(), time.perf_counter()
-        self.end = self.last = self.start + seconds
+        self.end = self.last = self.start + self.seconds
 
     def over(self) -> bool:
         """Return whether no more is to be asked."""
@@ -68,6 +74,7 @@ Facts = dict[str, float]
 def sequential(connections: list[socket.socket], seconds: float, before: int) -> Facts:
     """Ask over one connection after the other."""
     account = Account(seconds)
+    account.begin()
     for connection in itertools.cycle(connections):
         if account.over():
             break
@@ -86,15 +93,12 @@ def ask(connection: socket.socket, account: Account) -> None:
 
 def threads(connections: list[socket.socket], seconds: float, before: int) -> Facts:
     """Ask over all connections, each on a thread of its own."""
-    begin, end, all_done = threading.Lock(), threading.Lock(), threading.Event()
+    account, end, all_done = Account(seconds), threading.Lock(), threading.Event()
     counting, left = threading.Lock(), len(connections)
-    begin.acquire()
     end.acquire()
 
     def one(connection: socket.socket) -> None:
         nonlocal left
-        with begin:  # one after the other, for a crowd at a gate would cost more than the asking
-            pass
         try:
             while not account.over():
                 ask(connection, account)
@@ -103,14 +107,16 @@ def threads(connections: list[socket.socket], seconds: float, before: int) -> Fa
                 left -= 1
             if not left:
                 all_done.set()
-        with end:
+        with end:  # still there when memory is looked at
             pass
 
-    pool = [threading.Thread(target=one, args=(c,), daemon=True) for c in connections]
-    for thread in pool:
-        thread.start()
-    account = Account(seconds)
-    begin.release()
+    # As long as a thread wants the GIL, it asks for it at each interval: at 5 ms, thousands of them
+    # would do little else. None of these threads keeps it for long.
+    sys.setswitchinterval(1.0)
+    # They begin to ask while others are started: a crowd at a gate would cost more than the asking.
+    for connection in connections:
+        threading.Thread(target=one, args=(connection,), daemon=True).start()
+    account.begin()
     all_done.wait()
     facts = account.facts(before)
     end.release()
@@ -138,8 +144,9 @@ async def _coroutines(connections: list[socket.socket], seconds: float, before: 
             all_done.set()
         await end.wait()
 
+    account = Account(seconds)
+    account.begin()
     async with asyncio.TaskGroup() as group:
-        account = Account(seconds)
         for stream in streams:
             group.create_task(one(*stream))
         await all_done.wait()

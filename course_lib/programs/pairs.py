@@ -12,16 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from course_lib import Task, run
+from course_lib import Task, machine, run
 from course_lib.programs.coffee import Sheet
 from course_lib.tasks import one_of, whole
-from course_lib.trace import Trace
+from course_lib.trace import WALL, Trace
 
-__all__ = ["WORKS", "Pair", "pair", "pairs"]
+__all__ = ["ADDED", "WORKS", "Pair", "pair", "pairs"]
 
 BYTES = np.random.default_rng(1).integers(0, 64, 1 << 20, np.uint8).tobytes()
 SHORT = BYTES[:1000]
-LARGE = 8_000_000  # numbers of 8 bytes: more than caches hold
+LARGE = 8_000_000  # numbers of 8 bytes: more than most caches hold
+ADDITIONS = 12
 SMALL = 16_000
 
 
@@ -67,9 +68,12 @@ def add(half: int) -> None:
     """Add half of two large arrays, number by number."""
     part = slice(half * LARGE // 2, (half + 1) * LARGE // 2)
     one, other, out = arrays()
-    for _ in range(12):
+    for _ in range(ADDITIONS):
         np.add(one[part], other[part], out=out[part])
 
+
+#: Bytes that all additions read and write.
+ADDED = ADDITIONS * 3 * 8 * LARGE
 
 #: By name: the two halves of the work.
 WORKS: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
@@ -100,6 +104,14 @@ class Pair:
     def times(self) -> float:
         """How many times as fast two threads were."""
         return self.in_turn.makespan / self.together.makespan
+
+    @property
+    def noise(self) -> str:
+        """What keeps this machine from showing more; empty if nothing does."""
+        if machine().usable_cores <= WALL:
+            usable = f"{machine().usable_cores:g} usable core"
+            return f"What can't be seen here: with {usable}, two threads can't gain anything."
+        return f"{self.name}: {self.together.noise}" if self.together.noise else ""
 
 
 def pair(name: str, rounds: int = 3) -> Pair:
@@ -136,7 +148,7 @@ def pairs(*found: Pair) -> Sheet:
         for one in found
     ]
     head = ("work", "one after the other", "two threads", "times as fast", "cores busy")
-    noise = [f"{one.name}: {one.together.noise}" for one in found if one.together.noise]
+    noise = dict.fromkeys(one.noise for one in found if one.noise)
     return Sheet(
         "the same work twice: the quickest of some runs", head, tuple(rows), " ".join(noise)
     )

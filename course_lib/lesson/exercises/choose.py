@@ -50,7 +50,7 @@ def _advise_heart(seen: Seen, done: list[str], came: bool, free: bool) -> str:
         return "`job` was never called, or never came to its end."
     if len(done) > 1:
         return f"The job was done {len(done)} times: once is enough."
-    if "blocked" in done and seen.tasks:
+    if "blocked" in done and seen.tasks > 1:  # the program itself is one
         return (
             "The job has a coroutine of its own, and still ran on the loop's thread: a coroutine "
             "that computes lets nobody else have a turn until it is done."
