@@ -34,13 +34,13 @@ class Account:
 
     def __init__(self, seconds: float) -> None:
         self.seconds, self.end = seconds, math.inf
-        self.took: list[float] = []
+        self.waits: list[tuple[float, float]] = []  # when it was asked, and when the reply came
 
     def begin(self) -> None:
         """Start the clock: from now on replies count."""
-        self.took.clear()
+        self.waits.clear()
         self.cpu, self.start = time.process_time(), time.perf_counter()
-        self.end = self.last = self.start + self.seconds
+        self.end = self.start + self.seconds
 
     def over(self) -> bool:
         """Return whether no more is to be asked."""
@@ -48,18 +48,27 @@ class Account:
 
     def note(self, asked: float) -> None:
         """Count a reply."""
-        self.last = time.perf_counter()
-        self.took.append(self.last - asked)
+        self.waits.append((asked, time.perf_counter()))
 
     def facts(self, before: int) -> dict[str, float]:
-        """Return all of it, when the last reply has come and everything is still there."""
+        """Return all of it, when the last reply has come and everything is still there.
+
+        A reply that is waited for at the beginning or the end of the time counts by the share of its
+        wait that lies within.
+        """
+        took = [came - asked for asked, came in self.waits]
+        shares = (
+            max(0.0, min(came, self.end) - max(asked, self.start)) / (came - asked)
+            for asked, came in self.waits
+        )
         return {
-            "count": len(self.took),
-            "seconds": self.last - self.start,
+            "count": len(took),
+            "throughput": math.fsum(shares) / self.seconds,
+            "seconds": max(came for _, came in self.waits) - self.start,
             "cpu": time.process_time() - self.cpu,
             "memory": memory() - before,
-            "latency": fmean(self.took),
-            "slowest": max(self.took),
+            "latency": fmean(took),
+            "slowest": max(took),
         }
 
 
@@ -145,10 +154,11 @@ async def _coroutines(connections: list[socket.socket], seconds: float, before: 
         await end.wait()
 
     account = Account(seconds)
-    account.begin()
     async with asyncio.TaskGroup() as group:
         for stream in streams:
             group.create_task(one(*stream))
+        await asyncio.sleep(0)  # in which all of them ask
+        account.begin()
         await all_done.wait()
         facts = account.facts(before)
         end.set()

@@ -39,6 +39,8 @@ class Replies:
         How many connections there should be, and how many there were.
     count : int
         How many replies came.
+    throughput : float
+        Replies a second, as long as questions were asked.
     seconds : float
         From the first question to the last reply.
     cpu : float
@@ -55,17 +57,13 @@ class Replies:
     wanted: int
     connections: int
     count: int
+    throughput: float
     seconds: float
     cpu: float
     memory: float
     latency: float
     slowest: float
     limit: str
-
-    @property
-    def throughput(self) -> float:
-        """Replies a second."""
-        return self.count / self.seconds
 
     @property
     def parallelism(self) -> float:
