@@ -27,6 +27,7 @@ DELAY = 0.25  # seconds until the service answers
 SPARE_FILES = 64  # for all that isn't a connection
 QUESTION = f"{DELAY}\n".encode()
 REPLY = b"done\n"
+LINGER = "hh" if sys.platform == "win32" else "ii"  # how the system's structure is made
 
 
 class Account:
@@ -175,7 +176,7 @@ def main(way: str, wanted: int, seconds: float) -> None:
     for _ in range(count):
         connection = socket.create_connection(("127.0.0.1", port), timeout=20)
         # At the end it is cut off, instead of keeping its port for a minute.
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(LINGER, 1, 0))
         connections.append(connection)
     ways = {"sequential": sequential, "threads": threads, "async": coroutines}
     facts = ways[way](connections, seconds, before)

@@ -484,6 +484,20 @@ def test_wrong_choices_are_told_what_is_wrong(
     assert feedback in text_of(verdict)
 
 
+def test_a_pause_that_may_be_others_doing_is_not_judged(tmp_path: Path) -> None:
+    def found(gap: float, others: float, kind: str = "thread") -> Finding:
+        seen = Seen("returned", "", wall=1.0, others=others, value="done", gap=gap, tasks=2)
+        (tmp_path / "job").write_text(f"{kind}\n")
+        return exercise("05_when_each_matters/heart").judge(seen, tmp_path)
+
+    assert found(0.02, 2.0).passed is True
+    assert found(0.2, 0.1).passed is False
+    assert found(0.2, 2.0).passed is None
+    assert "paused for 200 ms" in found(0.2, 2.0).why_not
+    assert found(0.45, 2.0).passed is False  # as long as the job: the loop has waited for it
+    assert found(0.2, 2.0, "blocked").passed is False
+
+
 @pytest.mark.parametrize("name", WRONG_COMPOSE)
 def test_wrong_compositions_are_told_what_is_wrong(name: str) -> None:
     code, feedback = WRONG_COMPOSE[name]
