@@ -25,9 +25,13 @@ __all__ = ["DELAY"]
 
 DELAY = 0.25  # seconds until the service answers
 SPARE_FILES = 64  # for all that isn't a connection
+PATIENCE = 1.2  # seconds, after which no more are opened, and no more threads started
 QUESTION = f"{DELAY}\n".encode()
 REPLY = b"done\n"
 LINGER = "hh" if sys.platform == "win32" else "ii"  # how the system's structure is made
+
+
+Facts = dict[str, float | str]
 
 
 class Account:
@@ -51,7 +55,7 @@ class Account:
         """Count a reply."""
         self.waits.append((asked, time.perf_counter()))
 
-    def facts(self, before: int) -> dict[str, float]:
+    def facts(self, before: int) -> Facts:
         """Return all of it, when the last reply has come and everything is still there.
 
         A reply that is waited for at the beginning or the end of the time counts by the share of its
@@ -78,9 +82,6 @@ def memory() -> int:
     return int(psutil.Process().memory_info().rss)
 
 
-Facts = dict[str, float]
-
-
 def sequential(connections: list[socket.socket], seconds: float, before: int) -> Facts:
     """Ask over one connection after the other."""
     account = Account(seconds)
@@ -104,18 +105,19 @@ def ask(connection: socket.socket, account: Account) -> None:
 def threads(connections: list[socket.socket], seconds: float, before: int) -> Facts:
     """Ask over all connections, each on a thread of its own."""
     account, end, all_done = Account(seconds), threading.Lock(), threading.Event()
-    counting, left = threading.Lock(), len(connections)
+    pool: list[threading.Thread] = []
+    finished: list[None] = []
     end.acquire()
 
     def one(connection: socket.socket) -> None:
-        nonlocal left
         try:
             while not account.over():
                 ask(connection, account)
         finally:
-            with counting:
-                left -= 1
-            if not left:
+            finished.append(None)
+            if len(finished) == len(
+                pool
+            ):  # which are all, for none is over before the clock starts
                 all_done.set()
         with end:  # still there when memory is looked at
             pass
@@ -124,13 +126,23 @@ def threads(connections: list[socket.socket], seconds: float, before: int) -> Fa
     # would do little else. None of these threads keeps it for long.
     sys.setswitchinterval(1.0)
     # They begin to ask while others are started: a crowd at a gate would cost more than the asking.
+    limit, last = "", time.perf_counter() + PATIENCE
     for connection in connections:
-        threading.Thread(target=one, args=(connection,), daemon=True).start()
+        thread = threading.Thread(target=one, args=(connection,), daemon=True)
+        try:
+            thread.start()
+        except (RuntimeError, MemoryError) as error:
+            limit = f"the system said: {error}"
+            break
+        pool.append(thread)
+        if time.perf_counter() > last and len(pool) < len(connections):
+            limit = f"no more threads could be started in {PATIENCE:g} s"
+            break
     account.begin()
     all_done.wait()
     facts = account.facts(before)
     end.release()
-    return facts
+    return facts | {"connections": len(pool), "limit": limit}
 
 
 def coroutines(connections: list[socket.socket], seconds: float, before: int) -> Facts:
@@ -172,15 +184,22 @@ def main(way: str, wanted: int, seconds: float) -> None:
     limit = "" if count == wanted else f"a process here may open {count + SPARE_FILES:,} files"
     port = int(sys.stdin.readline())
     asyncio.run(asyncio.sleep(0))  # what that loads isn't the connections'
-    before, connections = memory(), []
-    for _ in range(count):
+    before = memory()
+    connections: list[socket.socket] = []
+    last = time.perf_counter() + PATIENCE
+    while len(connections) < count:
+        if time.perf_counter() > last:
+            limit = f"no more could be opened in {PATIENCE:g} s"
+            break
         connection = socket.create_connection(("127.0.0.1", port), timeout=20)
         # At the end it is cut off, instead of keeping its port for a minute.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(LINGER, 1, 0))
         connections.append(connection)
     ways = {"sequential": sequential, "threads": threads, "async": coroutines}
-    facts = ways[way](connections, seconds, before)
-    print(json.dumps(facts | {"connections": count, "limit": limit}), flush=True)
+    facts = {"connections": len(connections), "limit": limit}
+    found = ways[way](connections, seconds, before)
+    found["limit"] = found.get("limit") or limit
+    print(json.dumps(facts | found), flush=True)
     os._exit(0)  # what is left needs no tidying
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import psutil
@@ -18,7 +19,7 @@ from course_lib import Trace, machine
 from course_lib.heartbeat import Heart
 from course_lib.pictures import curves
 from course_lib.programs import grain as grain_module
-from course_lib.programs import handing_out
+from course_lib.programs import handing_out, many_asks
 from course_lib.programs import replies as replies_module
 from course_lib.programs.grain import Grain, grain
 from course_lib.programs.hearts import Hearts
@@ -142,6 +143,24 @@ def test_what_a_client_needed() -> None:
     found = Replies("threads", 100, 100, 400, 200.0, 2.0, 0.5, 1e6, 0.3, 0.4, "")
     assert found.parallelism == 0.25
     assert (found.each, found.cost) == (1e4, 1.25e-3)
+
+
+def test_a_slow_machine_has_fewer_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    import socket
+
+    monkeypatch.setattr(many_asks, "PATIENCE", -1.0)
+    interval = sys.getswitchinterval()
+    with service() as port, ExitStack() as stack:
+        wires = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            for _ in range(3)
+        ]
+        try:
+            found = many_asks.threads(wires, 0.1, 0)
+        finally:
+            sys.setswitchinterval(interval)
+    assert (found["connections"], found["count"]) == (1, 1)
+    assert found["limit"] == "no more threads could be started in -1 s"
 
 
 def test_a_reply_counts_by_the_share_of_its_wait_within_the_time() -> None:
