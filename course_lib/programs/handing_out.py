@@ -146,11 +146,10 @@ def piece(kind: str, size: float, pace: float, workers: int) -> tuple[Work, floa
     """Return what a task of some size does, how much of it, and how many such tasks there are."""
     if size == EMPTY:
         return nothing, 0, MOST
-    fewest = WAITERS if kind == "wait" else EACH * workers
-    count = min(max(fewest, math.ceil(BLOCK / max(size, 1e-6))), MOST)
-    return (
-        (compute, max(1, round(size * pace)), count) if kind == "compute" else (wait, size, count)
-    )
+    if kind == "wait":
+        return wait, size, WAITERS if size else MOST
+    count = min(max(EACH * workers, math.ceil(BLOCK / size)), MOST)
+    return compute, max(1, round(size * pace)), count
 
 
 if __name__ == "__main__":
