@@ -14,7 +14,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TextIO
 
-__all__ = ["answer", "ended", "helper", "service"]
+__all__ = ["allow_files", "answer", "ended", "helper", "service"]
+
+MOST_FILES = 20_000  # that the service asks for: one for each connection
 
 
 @contextlib.contextmanager
@@ -73,6 +75,26 @@ async def ended(file: TextIO) -> None:
     await asyncio.get_running_loop().run_in_executor(None, file.read)
 
 
+def allow_files(wanted: int) -> int:
+    """Let this process open so many files, sockets among them, as far as the system lets it.
+
+    The system's soft limit is raised, up to its hard limit. Returns how many may be open then.
+    """
+    if sys.platform == "win32":
+        return wanted  # no such limit
+    else:
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        endless = resource.RLIM_INFINITY
+        if soft == endless or soft >= wanted:
+            return wanted
+        most = wanted if hard == endless else min(wanted, hard)
+        with contextlib.suppress(OSError, ValueError):  # some systems have one more limit
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 @contextlib.contextmanager
 def service() -> Iterator[int]:
     """Start the service; gives the port, on loopback, where it listens."""
@@ -80,17 +102,33 @@ def service() -> Iterator[int]:
         yield int(answer(process))
 
 
-async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(ConnectionError, ValueError, asyncio.CancelledError):
-        while line := await reader.readline():
-            await asyncio.sleep(float(line))
-            writer.write(b"done\n")
-            await writer.drain()
-    writer.close()
+class Slow(asyncio.Protocol):
+    """A connection: for each line that comes in, an answer goes out after so many seconds."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take note of where answers go."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport, self.rest = transport, b""
+
+    def data_received(self, data: bytes) -> None:
+        """Promise an answer for each line; what isn't a number ends the connection."""
+        *lines, self.rest = (self.rest + data).split(b"\n")
+        try:
+            for line in lines:
+                asyncio.get_running_loop().call_later(float(line), self.answer)
+        except ValueError:
+            self.transport.close()
+
+    def answer(self) -> None:
+        """Keep the promise, if anyone is still there."""
+        if not self.transport.is_closing():
+            self.transport.write(b"done\n")
 
 
 async def _serve() -> None:
-    server = await asyncio.start_server(_answer, "127.0.0.1", 0, backlog=4096)
+    allow_files(MOST_FILES)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Slow, "127.0.0.1", 0, backlog=4096)
     print(server.sockets[0].getsockname()[1], flush=True)
     await ended(sys.stdin)
 

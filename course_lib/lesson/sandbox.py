@@ -30,15 +30,13 @@ from typing import IO, Any
 
 import psutil
 
-from course_lib import hooks
+from course_lib.heartbeat import Heart
 from course_lib.observe import Observation, observe
-from course_lib.record import clock
 from course_lib.trace import Trace
 
 __all__ = ["LENGTH", "main"]
 
 LENGTH = struct.Struct("!Q")  # of the message that follows
-BEAT = 0.005  # seconds between two beats of the heart
 GRACE = 0.2  # seconds in which what is about to end may still do so
 LONGEST = 4000  # characters of a traceback, or of a value
 
@@ -143,42 +141,31 @@ def perform(
 ) -> Facts:
     """Run the program under observation, and return what was seen, in words and numbers."""
     watch, before = observe(), _peak()
-    beats: list[int] | None = [] if heartbeat else None
+    heart: Heart | None = None
     value = error = None
     with watch as trace:
         try:
             value = program(*arguments)
             if inspect.iscoroutine(value):
-                value = asyncio.run(_beside(value, beats))
+                heart = Heart() if heartbeat else None
+                value = asyncio.run(_beside(value, heart))
         except BaseException as raised:  # noqa: BLE001 - a report is made of it
             error = raised
     facts = _measured(trace, watch)
     facts["grown"] = facts["memory"] - before
-    if beats:
-        gaps = [later - beat for beat, later in zip(beats, [*beats[1:], clock()], strict=True)]
-        facts["gap"] = max(gaps) / 1e9
+    if heart and heart.beats:
+        facts["gap"] = heart.gap
     facts |= {"ended": "returned", **_value(value)} if error is None else _failure(error)
     facts["left"] = _left(watch) if error is None else []
     return facts
 
 
-async def _beside(program: Coroutine[Any, Any, Any], beats: list[int] | None) -> Any:
-    """Run a coroutine, and beside it a heart that wants to beat every 5 ms."""
-    if beats is None:
+async def _beside(program: Coroutine[Any, Any, Any], heart: Heart | None) -> Any:
+    """Run a coroutine, and a heart beside it if there is one."""
+    if heart is None:
         return await program
-    with hooks._unwatched():
-        heart = asyncio.create_task(_heart(beats))
-    try:
-        await asyncio.sleep(0)
+    async with heart:
         return await program
-    finally:
-        heart.cancel()
-
-
-async def _heart(beats: list[int]) -> None:
-    while True:
-        beats.append(clock())
-        await asyncio.sleep(BEAT)
 
 
 def _measured(trace: Trace, watch: Observation) -> Facts:

@@ -73,8 +73,13 @@ _port: int | None
 def settle(path: Path, parent: int, pace: Pace, port: int | None) -> None:
     """Begin a worker's life: deaf to Ctrl-C (its parent decides), and never to outlive its parent."""
     global _board, _pace, _port
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _board, _pace, _port = Board(path), pace, port
+    belong_to(parent)
+
+
+def belong_to(parent: int) -> None:
+    """Be deaf to Ctrl-C from now on, and end when the parent does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if sys.platform == "linux":  # the kernel sees to it, even while a task holds the GIL
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_end_with, args=(psutil.Process(parent),), daemon=True).start()

@@ -6,5 +6,6 @@ LESSONS = {
     "02_quadrant": "quadrant",
     "03_timelines": "timelines",
     "04_coffee_bar": "coffee",
+    "05_when_each_matters": "choose",
     "06_models": "models",
 }

@@ -1,0 +1,139 @@
+"""The exercises of lesson 5: each wrong attempt gets feedback of its own."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from course_lib import machine
+from course_lib.lesson.exercise import Finding, Verdict, check, exercise
+from course_lib.lesson.exercises import definitions, models, quadrant
+from course_lib.lesson.exercises.probes import Tally
+from course_lib.lesson.guard import Seen
+from tests.lessons.exercising import POOL, Saved, page_of, text_of, written
+
+pytestmark = pytest.mark.usefixtures("saved", "nothing_left")
+
+ASYNC = "import asyncio\n"
+WRONG_HEART = {
+    "no loop": ("def program(job):\n    return job()\n", "There is no event loop here"),
+    "nothing": (
+        f"{ASYNC}async def program(job):\n    await asyncio.sleep(0.05)\n",
+        "never called",
+    ),
+    "on the loop": ("async def program(job):\n    return job()\n", "on the loop's own thread"),
+    "a coroutine of its own": (
+        (
+            f"{ASYNC}async def program(job):\n    async def one():\n        return job()\n"
+            "    done, _ = await asyncio.gather(one(), asyncio.sleep(0.1))\n    return done\n"
+        ),
+        "has a coroutine of its own",
+    ),
+    "called before it is handed over": (
+        f"{ASYNC}async def program(job):\n    return await asyncio.to_thread(job())\n",
+        "'str' object is not callable",
+    ),
+    "waited for with a block": (
+        (
+            f"{POOL}async def program(job):\n    with ThreadPoolExecutor(1) as pool:\n"
+            "        return pool.submit(job).result()\n"
+        ),
+        "waited in a way that blocks",
+    ),
+    "not returned": (
+        f"{ASYNC}async def program(job):\n    await asyncio.to_thread(job)\n",
+        "didn't return what the job returned",
+    ),
+    "twice": (
+        (
+            f"{ASYNC}async def program(job):\n    await asyncio.to_thread(job)\n"
+            "    return await asyncio.to_thread(job)\n"
+        ),
+        "done 2 times",
+    ),
+}
+CUT = "[pieces[n : n + 100] for n in range(0, len(pieces), 100)]"
+WRONG_GRAIN = {
+    "nothing": ("def program(work, pieces):\n    pass\n", "never called"),
+    "a call a piece": (
+        (
+            f"{POOL}def program(work, pieces):\n    with ThreadPoolExecutor(2) as pool:\n"
+            "        list(pool.map(work, [[piece] for piece in pieces]))\n"
+        ),
+        "each for a piece or a few",
+    ),
+    "all in one": ("def program(work, pieces):\n    work(pieces)\n", "All in one call"),
+    "not handed out": (
+        f"def program(work, pieces):\n    for some in {CUT}:\n        work(some)\n",
+        "not handed out to anybody",
+    ),
+    "coroutines": (
+        (
+            f"{ASYNC}async def program(work, pieces):\n    async def one(some):\n"
+            f"        work(some)\n    await asyncio.gather(*(one(some) for some in {CUT}))\n"
+        ),
+        "coroutines did them",
+    ),
+    "some pieces": (
+        (
+            f"{POOL}def program(work, pieces):\n    with ThreadPoolExecutor(2) as pool:\n"
+            f"        list(pool.map(work, {CUT}[1:]))\n"
+        ),
+        "Only 3,900 of 4,000",
+    ),
+    "some twice": (
+        (
+            f"{POOL}def program(work, pieces):\n    with ThreadPoolExecutor(2) as pool:\n"
+            f"        list(pool.map(work, {CUT} + [pieces[:50]]))\n"
+        ),
+        "50 pieces were done twice",
+    ),
+    "of different size": (
+        (
+            f"{POOL}def program(work, pieces):\n    with ThreadPoolExecutor(2) as pool:\n"
+            "        list(pool.map(work, [pieces[:3600], pieces[3600:]]))\n"
+        ),
+        "One worker did 90%",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "exercise_", "wrong"),
+    [(name, "heart", WRONG_HEART) for name in WRONG_HEART]
+    + [(name, "grain", WRONG_GRAIN) for name in WRONG_GRAIN],
+)
+def test_wrong_choices_are_told_what_is_wrong(
+    name: str, exercise_: str, wrong: dict[str, tuple[str, str]]
+) -> None:
+    code, feedback = wrong[name]
+    verdict = check(f"05_when_each_matters/{exercise_}", written(code))
+    assert verdict.passed is False
+    assert feedback in text_of(verdict)
+
+
+def test_a_pause_that_may_be_others_doing_is_not_judged(tmp_path: Path) -> None:
+    def found(gap: float, others: float, kind: str = "thread") -> Finding:
+        seen = Seen("returned", "", wall=1.0, others=others, value="done", gap=gap, tasks=2)
+        (tmp_path / "job").write_text(f"{kind}\n")
+        return exercise("05_when_each_matters/heart").judge(seen, tmp_path)
+
+    assert found(0.02, 2.0).passed is True
+    assert found(0.2, 0.1).passed is False
+    assert found(0.2, 2.0).passed is None
+    assert "paused for 200 ms" in found(0.2, 2.0).why_not
+    assert found(0.45, 2.0).passed is False  # as long as the job: the loop has waited for it
+    assert found(0.2, 2.0, "blocked").passed is False
+
+
+@pytest.mark.parametrize("wrong", [WRONG_HEART, WRONG_GRAIN])
+def test_each_wrong_attempt_has_feedback_of_its_own(wrong: dict[str, tuple[str, str]]) -> None:
+    assert len({feedback for _, feedback in wrong.values()}) == len(wrong)
