@@ -116,7 +116,7 @@ def outcomes(*threads: Sequence[str], show: str = "", buffered: bool = False) ->
     return Outcomes(given, found, buffered)
 
 
-def _checked(step: str) -> str:
+def _checked(step: object) -> str:
     if not isinstance(step, str) or not STEP.fullmatch(step):
         raise ValueError(
             "a step must be one like 'x = 1', 'r1 = y', 'x = r1 + 1', 'lock m', 'unlock m' or "

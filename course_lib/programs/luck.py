@@ -8,8 +8,9 @@ run at the same instant.
 
 from __future__ import annotations
 
+import math
 import mmap
-import os
+import sys
 import tempfile
 import threading
 import time
@@ -17,15 +18,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import IO
 
 from course_lib.machine import allowed_cpus, machine
 from course_lib.models import run
-from course_lib.tasks import Task, whole
+from course_lib.tasks import Task, spin, whole
 
 __all__ = ["ADDED", "ROUNDS", "TICKETS", "Rounds", "count", "tickets", "transfers", "verdict"]
 
 ROUNDS = 200
 TICKETS = 100  # that each of the two sells in a round
+LOOK = 150  # steps of computing while one lock is held: some microseconds
 GAP = 1_370_000  # nanoseconds from one round to the next; not in step with the system's own clock
 PATIENCE = 10.0  # seconds in which both must be there
 
@@ -35,17 +38,20 @@ THERE, BEGIN, HOLDS, ROUND = 0, 2, 3, 5
 
 @dataclass(frozen=True)
 class Rounds:
-    """How often a program went wrong; `note` says why that can't be had here, or what it can't show."""
+    """How often a program went wrong; `note` says why that can't be had here, or what it can't show.
+
+    If it can't be had, `rounds` is 0 and `wrong` is NaN.
+    """
 
     program: str
     cores: int
-    wrong: int
+    wrong: float
     rounds: int
     note: str = ""
 
     def __repr__(self) -> str:
         where = "one core" if self.cores == 1 else f"{self.cores} cores"
-        said = f"{self.program}, on {where}: wrong in {self.wrong} of {self.rounds} rounds"
+        said = f"{self.program}, on {where}: wrong in {self.wrong:g} of {self.rounds} rounds"
         return "\n".join(filter(None, [said if self.rounds else "", self.note]))
 
 
@@ -81,8 +87,11 @@ def verdict(one: Rounds, many: Rounds) -> str:
     if many.cores < 2 or not one.rounds:
         return f"This can't be decided on this machine. {many.note or one.note}"
     before, after = one.wrong / one.rounds, many.wrong / many.rounds
-    numbers = f"wrong in {before:.0%} of the rounds on one core, in {after:.0%} on {many.cores}"
-    if after >= 0.2 and before <= after / 4:
+    numbers = (
+        f"wrong in {one.wrong:g} of {one.rounds} rounds on one core, in {many.wrong:g} of "
+        f"{many.rounds} on {many.cores}"
+    )
+    if after > 0 and before <= after / 4:
         return f"Luck: {numbers}. The program is the same."
     if after > before:
         return f"It goes wrong on one core as well, and more often on several: {numbers}."
@@ -106,7 +115,7 @@ def _play(
         cores = whole("cores", cores, 1, 1, ", or None for all")
     if cores and allowed > 1 and not machine().can_pin:
         note = "This system lets no program choose its cores, so one core can't be had."
-        return Rounds(name, 1, 0, 0, note)
+        return Rounds(name, 1, math.nan, 0, note)
     with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder:
         memory = Path(folder) / "memory"
         memory.write_bytes(bytes(8 * (ROUND + rounds)))
@@ -129,32 +138,60 @@ def _sell(folder: str, me: int, rounds: int) -> None:
 
 def _move(folder: str, me: int, rounds: int) -> None:
     cells = _memory(folder)
-    own, other = (f"{folder}/{name}" for name in ("ab" if me == 0 else "ba"))
     _meet(cells, me)
-    for number in range(rounds):
-        _await_round(cells, number)
-        while not _take(own):
-            pass
-        cells[HOLDS + me] = 1  # one of the two
-        while cells[HOLDS + me]:
-            if _take(other):
-                cells[HOLDS + me] = 0  # both: here the money would be moved
-                os.rmdir(other)
-            elif cells[HOLDS + 1 - me]:
-                # The other says that it holds one, and it can't have got both since then, for one
-                # of them is here: it waits for this one, as this one does for it.
-                cells[ROUND + number] = 1
-                cells[HOLDS + me] = 0
-        os.rmdir(own)
+    with (Path(folder) / "a").open("ab") as a, (Path(folder) / "b").open("ab") as b:
+        own, other = (a, b) if me == 0 else (b, a)
+        for number in range(rounds):
+            _await_round(cells, number)
+            while not take(own):
+                pass
+            cells[HOLDS + me] = 1  # one of the two
+            spin(LOOK)
+            while cells[HOLDS + me]:
+                if take(other):
+                    cells[HOLDS + me] = 0  # both: here the money would be moved
+                    release(other)
+                elif cells[HOLDS + 1 - me]:
+                    # The other says that it holds one, and it can't have got both since then, for
+                    # one of them is here: it waits for this one, as this one does for it.
+                    cells[ROUND + number] = 1
+                    cells[HOLDS + me] = 0
+            release(own)
+            while cells[ROUND + number] and cells[HOLDS + 1 - me]:
+                time.sleep(0.0001)  # who gave up lets the other have both
 
 
-def _take(lock: str) -> bool:
-    """Take a lock, a folder that only one can make; return whether it was to be had."""
-    try:
-        os.mkdir(lock)
-    except (FileExistsError, PermissionError):  # the latter while Windows takes it away
-        return False
-    return True
+if sys.platform == "win32":
+    import msvcrt
+
+    def take(lock: IO[bytes]) -> bool:
+        """Take a lock, the first byte of a file; return whether it was to be had."""
+        try:
+            lock.seek(0)
+            msvcrt.locking(lock.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            return False
+        return True
+
+    def release(lock: IO[bytes]) -> None:
+        """Give it back."""
+        lock.seek(0)
+        msvcrt.locking(lock.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def take(lock: IO[bytes]) -> bool:
+        """Take a lock, which is that of a file; return whether it was to be had."""
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def release(lock: IO[bytes]) -> None:
+        """Give it back."""
+        fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def _memory(folder: str) -> memoryview:

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -141,8 +142,8 @@ def verdict(plain: Litmus, fenced: Litmus) -> str:
 def _compiled(fenced: bool) -> Callable[[Any, int, Any, Any], int]:
     """Return the loop of one thread, as machine code that holds no GIL."""
     import numba
-    from llvmlite import ir
-    from numba.extending import intrinsic
+
+    ir: Any = import_module("llvmlite.ir")
 
     def keep_order(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         nothing = ir.FunctionType(ir.VoidType(), [])
@@ -153,13 +154,15 @@ def _compiled(fenced: bool) -> Callable[[Any, int, Any, Any], int]:
         builder.fence("seq_cst")
         return context.get_dummy_value()
 
-    @intrinsic
-    def compiler_fence(typing: Any) -> Any:
-        return numba.types.void(), keep_order
+    def instruction(emit: Callable[..., Any]) -> Any:
+        """Return a function that becomes what `emit` makes of it."""
 
-    @intrinsic
-    def fence(typing: Any) -> Any:
-        return numba.types.void(), flush
+        def signature(typing: Any) -> Any:
+            return numba.types.void(), emit
+
+        return import_module("numba.extending").intrinsic(signature)
+
+    compiler_fence, fence = instruction(keep_order), instruction(flush)
 
     @numba.njit(nogil=True)
     def loop(shared: Any, me: int, new: Any, stop: Any) -> int:

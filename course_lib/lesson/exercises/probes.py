@@ -16,9 +16,10 @@ from typing import NamedTuple
 from course_lib.record import clock
 from course_lib.tasks import spin
 
-__all__ = ["Fetch", "Serve", "Served", "Station", "Tally"]
+__all__ = ["Account", "Fetch", "Serve", "Served", "Station", "Tally", "Update"]
 
 WAIT = 0.1  # seconds
+SLOW = 0.01  # seconds that it takes to read a balance
 HANDS = 30_000  # rounds of computing: two milliseconds or so
 
 
@@ -146,6 +147,54 @@ class Tally:
         """Return how many of the updates, each by one, are not in the last value."""
         values = [int(line) for line in notes(self.path)]
         return len(values) - values[-1] if values else 0
+
+
+class Update(NamedTuple):
+    """An update of an account: when it was read and written, which one, to what, by which thread."""
+
+    start: int
+    stop: int
+    account: str
+    value: int
+    thread: str
+
+
+class Account:
+    """An account with a balance, which takes 10 ms to read, and a lock for who wants one."""
+
+    def __init__(self, path: Path, name: str, balance: int) -> None:
+        self.path, self.name = str(path), name
+        self.lock = threading.Lock()
+        self._balance = balance
+        self._begun: dict[int, int] = {}
+
+    def __reduce__(self) -> tuple[type[Account], tuple[Path, str, int]]:
+        """Go to another process without the lock: it gets a new one there."""
+        return Account, (Path(self.path), self.name, self._balance)
+
+    @property
+    def balance(self) -> int:
+        """How much is on it."""
+        self._begun[threading.get_ident()] = clock()
+        value = self._balance
+        time.sleep(SLOW)  # as a disk or a network takes; here other threads get their turn
+        return value
+
+    @balance.setter
+    def balance(self, value: int) -> None:
+        thread = threading.get_ident()
+        start = self._begun.pop(thread, clock())
+        self._balance = value
+        note(self.path, f"{start} {clock()} {self.name} {value} {os.getpid()}/{thread}")
+
+
+def updates(path: Path) -> list[Update]:
+    """Return the updates of all accounts that write to this file, in the order of their ends."""
+    rows = (line.split() for line in notes(str(path)))
+    return [
+        Update(int(start), int(stop), name, int(value), thread)
+        for start, stop, name, value, thread in rows
+    ]
 
 
 def blocking() -> str:
