@@ -120,8 +120,8 @@ def _play(
         memory = Path(folder) / "memory"
         memory.write_bytes(bytes(8 * (ROUND + rounds)))
         pair = [Task(who, partial(act, folder, me, rounds)) for me, who in enumerate("AB")]
-        run(pair, "processes", workers=2, cores=cores)
-        numbers = memoryview(memory.read_bytes()).cast("q").tolist()
+        run(pair, "processes", workers=2, cores=cores if allowed > 1 else None)
+        numbers = _memory(folder).tolist()
     count = sum(map(wrong, numbers[ROUND:]))
     few = "There is one core to use here, so nothing runs at the same instant."
     return Rounds(name, 1 if cores else min(2, allowed), count, rounds, few * (allowed < 2))
