@@ -221,7 +221,7 @@ def _await_round(cells: memoryview, number: int) -> None:
 
 # One counter, two threads of one Python -----------------------------------------------------------------
 
-ADDED = 200_000  # that each thread adds, one by one
+ADDED = 1_000_000  # that each thread adds, one by one
 _counter = 0
 
 

@@ -17,6 +17,7 @@ from course_lib.programs.luck import ADDED, Rounds, count, tickets, transfers, v
 from course_lib.programs.store_buffer import Litmus, litmus
 
 FREE = why_not("free_threads") is None
+SEVERAL = len(allowed_cpus()) > 1
 ADD = (["r1 = x", "x = r1 + 1"], ["r2 = x", "x = r2 + 1"])
 STORES = (["x = 1", "r1 = y"], ["y = 1", "r2 = x"])
 MESSAGE = (["x = 1", "y = 1"], ["r1 = y", "r2 = x"])
@@ -119,15 +120,19 @@ def test_programs_run_to_their_end_and_count_wrong_rounds(program: Any) -> None:
     assert f"wrong in {found.wrong:g} of 50 rounds" in repr(found)
 
 
-@pytest.mark.skipif(len(allowed_cpus()) < 2, reason="two cores are needed to meet")
 def test_on_several_cores_tickets_get_lost() -> None:
-    assert any(tickets(rounds=300).wrong for _ in range(8))
+    if SEVERAL:
+        assert any(tickets(rounds=300).wrong for _ in range(8))
+    else:
+        assert "There is one core" in tickets(rounds=1).note
 
 
-@pytest.mark.skipif(not machine().can_pin, reason="this system pins no program")
 @pytest.mark.parametrize("program", [tickets, transfers])
 def test_on_one_core_they_mostly_work(program: Any) -> None:
-    assert min(program(1, rounds=100).wrong for _ in range(3)) < 50
+    if machine().can_pin or not SEVERAL:
+        assert min(program(1, rounds=100).wrong for _ in range(3)) < 50
+    else:
+        assert program(1).rounds == 0
 
 
 def test_sold_one_by_one_nothing_is_lost(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,9 +193,10 @@ def test_a_counter_that_two_threads_share(model: str) -> None:
 # The litmus test --------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(len(allowed_cpus()) < 2, reason="it takes two cores")
 def test_with_a_fence_nobody_reads_two_old_values() -> None:
-    assert store_buffer.why_not() is None
+    if not SEVERAL:
+        assert "one core" in str(store_buffer.why_not())
+        return
     found = litmus(fenced=True, rounds=50_000)
     assert 0 < found.rounds <= 50_000
     assert found.both_old == 0
