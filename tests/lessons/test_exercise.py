@@ -387,7 +387,7 @@ if machine().usable_cores < 2:
 
 
 TRANSFER = (
-    "from threading import Lock, Thread\nbank = Lock()\ndef program(accounts, transfers):\n"
+    "from threading import Lock, Thread\ndef program(accounts, transfers):\n    bank = Lock()\n"
     "    def move(source, target, amount):\n        {0}\n"
     "    threads = [Thread(target=move, args=one) for one in transfers{1}]\n"
     "    [thread.start() for thread in threads]\n    [thread.join() for thread in threads]\n"
