@@ -8,4 +8,5 @@ LESSONS = {
     "04_coffee_bar": "coffee",
     "05_when_each_matters": "choose",
     "06_models": "models",
+    "10_history": "history",
 }
