@@ -6,6 +6,7 @@ same in words.
 """
 
 from course_lib.layout import lay_out
+from course_lib.pictures._curves import curves
 from course_lib.pictures._numbers import numbers
 from course_lib.pictures._quadrant import quadrant
 from course_lib.pictures._style import COLORS, Picture, show
@@ -15,6 +16,7 @@ __all__ = [
     "COLORS",
     "STYLES",
     "Picture",
+    "curves",
     "describe",
     "lay_out",
     "numbers",

@@ -1,0 +1,134 @@
+"""Curves of a speed-up: what was measured, and what a law or a simulated machine makes of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from course_lib.pictures._style import COLORS, FAINT, FONT, INK, Picture, quiet, show
+
+MARKERS = "osD^v"
+DASHES = ("--", "-.", ":", (0, (8, 3)), (0, (1, 1)), (0, (3, 2, 1, 2, 1, 2)))
+SAID = 8  # points of a curve that the text names
+
+Points = tuple[Sequence[float], Sequence[float]]
+
+
+def curves(
+    measured: Mapping[str, Points] | None = None,
+    calculated: Mapping[str, Points] | None = None,
+    *,
+    simulated: Mapping[str, Points] | None = None,
+    predicted: Mapping[str, Points] | None = None,
+    across: str = "workers",
+    up: str = "speed-up",
+    usable: float | None = None,
+    logarithmic: bool = False,
+) -> Picture:
+    """Draw speed-ups over workers: measured filled, simulated hollow squares, calculated dashed.
+
+    Parameters
+    ----------
+    measured, calculated, simulated, predicted : mapping of names to (across, up)
+        The points of each curve. Predicted ones are hollow circles.
+    across, up : str
+        What the axes are.
+    usable : float, optional
+        Where a line marks this machine's usable cores.
+    logarithmic : bool
+        Whether each step on both axes doubles.
+
+    Raises
+    ------
+    ValueError
+        If there is no curve, or one has not as many values up as across.
+    """
+    kinds = {
+        "measured": measured or {},
+        "simulated": simulated or {},
+        "predicted": predicted or {},
+        "calculated": calculated or {},
+    }
+    every = [points for drawn in kinds.values() for points in drawn.values()]
+    if not every or any(len(x) != len(y) or not len(x) for x, y in every):
+        raise ValueError("there must be a curve, and each must have as many values up as across")
+    figure = Figure(figsize=(7.6, 4.3), layout="constrained")
+    axes = figure.add_subplot()
+    if logarithmic:
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log", base=2)
+    names = list(dict.fromkeys(name for drawn in kinds.values() for name in drawn))
+    for kind, drawn in kinds.items():
+        for name, (x, y) in drawn.items():
+            axes.plot(x, y, **_style(kind, names.index(name)), label=f"{name} ({kind})")
+    if usable is not None:
+        axes.axvline(usable, color=FAINT, linewidth=1.2, linestyle=(0, (2, 2)), zorder=1)
+        axes.annotate(
+            f"{usable:g} usable core{'' if usable == 1 else 's'}",
+            (usable, 1),
+            xytext=(4, -4),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            va="top",
+            fontsize=11,
+            color=FAINT,
+        )
+    if logarithmic:
+        _powers(axes.xaxis, [value for x, _ in every for value in x])
+        _powers(axes.yaxis, [value for _, y in every for value in y])
+    else:
+        axes.set_ylim(bottom=0)
+    axes.set_xlabel(across, **FONT)
+    axes.set_ylabel(up, **FONT)
+    quiet(axes)
+    figure.legend(loc="outside right upper", fontsize=11, frameon=False, labelcolor=INK)
+    said = [
+        f"{name}, {kind}: {_points(x, y)}"
+        for kind, drawn in kinds.items()
+        for name, (x, y) in drawn.items()
+    ]
+    cores = "" if usable is None else f" Usable cores here: {usable:g}."
+    return show(figure, f"{up} over {across}. {'; '.join(said)}.{cores}")
+
+
+def _style(kind: str, number: int) -> dict[str, Any]:
+    color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+    hollow = {"color": color, "markerfacecolor": "white", "markeredgewidth": 2}
+    return {
+        "measured": {
+            "color": color,
+            "marker": marker,
+            "markersize": 9,
+            "markeredgecolor": INK,
+            "linewidth": 1.2,
+            "zorder": 4,
+        },
+        "simulated": hollow | {"marker": "s", "markersize": 8, "linestyle": "--", "zorder": 3},
+        "predicted": hollow | {"marker": "o", "markersize": 13, "linestyle": "none", "zorder": 3},
+        "calculated": {
+            "color": color,
+            "linewidth": 1.8,
+            "linestyle": DASHES[number % len(DASHES)],
+            "zorder": 2,
+        },
+    }[kind]
+
+
+def _powers(axis: Any, values: Sequence[float]) -> None:
+    """Label the powers of two that are read, at most ten of them."""
+    shown = [value for value in values if value > 0 and math.isfinite(value)]
+    low, high = math.floor(math.log2(min(shown))), math.ceil(math.log2(max(shown)))
+    step = math.ceil((high - low + 1) / 10)
+    ticks = [2.0**power for power in range(low, high + 1, step)]
+    axis.set_ticks(ticks, [f"{tick:g}" for tick in ticks])
+    axis.set_ticks([], minor=True)
+
+
+def _points(x: Sequence[float], y: Sequence[float]) -> str:
+    """Name some points of a curve, the first and the last among them."""
+    places = np.unique(np.linspace(0, len(x) - 1, min(SAID, len(x))).round().astype(int))
+    return ", ".join(f"{y[place]:.3g} at {x[place]:.3g}" for place in places)
