@@ -54,15 +54,30 @@ class Scaling:
         both = [min(alone) / max(min(together), 1e-9) for alone, together in columns]
         return dict(zip(self.counts, both, strict=True))
 
+    @property
+    def seconds(self) -> dict[int, float]:
+        """By workers, the seconds of the quickest run."""
+        columns = zip(*self.together, strict=True)
+        return {n: min(took) for n, took in zip(self.counts, columns, strict=True)}
+
+    @property
+    def curve(self) -> tuple[list[int], list[float]]:
+        """Workers and best speed-ups: what `pictures.curves` draws."""
+        return list(self.best), list(self.best.values())
+
     def rows(self) -> list[list[str]]:
         """Return what the table shows: workers, seconds, speed-up and its range over the rounds."""
         workers, speedups = self.pairs
         rows = []
-        for place, (count, best) in enumerate(self.best.items()):
+        for count, best in self.best.items():
             own = [s for n, s in zip(workers, speedups, strict=True) if n == count]
-            took = min(each[place] for each in self.together)
             rows.append(
-                [f"{count}", f"{took:.3f}", f"{best:.2f}", f"{min(own):.2f} to {max(own):.2f}"]
+                [
+                    f"{count}",
+                    f"{self.seconds[count]:.3f}",
+                    f"{best:.2f}",
+                    f"{min(own):.2f} to {max(own):.2f}",
+                ]
             )
         return rows
 

@@ -135,7 +135,8 @@ def fit_usl(workers: ArrayLike, speedup: ArrayLike) -> UslFit:
     contention, coherency = (
         Fit(float(f), (float(a), float(b))) for f, a, b in zip(found, low, high, strict=True)
     )
-    peak = Fit(usl_peak(*found), (usl_peak(*high), usl_peak(*low)))
+    lowest = usl_peak(*high) if np.isfinite(high[1]) else 0.0
+    peak = Fit(usl_peak(*found), (lowest, usl_peak(*low)))
     return UslFit(contention, coherency, peak)
 
 

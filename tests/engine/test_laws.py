@@ -308,6 +308,14 @@ def test_two_cores_cannot_tell_contention_from_coherency() -> None:
     assert fit.peak.interval[1] == inf
 
 
+@pytest.mark.parametrize("n", [[2], [1, 2], [1, 2, 4]])
+def test_as_many_unknowns_as_points_leave_usls_intervals_open(n: list[int]) -> None:
+    fit = laws.fit_usl(n, laws.usl(n, 0.2, 0.01))
+    assert list(fit.contention.interval) == [0, 1]
+    assert list(fit.coherency.interval) == [0, inf]
+    assert list(fit.peak.interval) == [0, inf]
+
+
 @pytest.mark.parametrize("noise", [0.005, 0.02])
 def test_usls_intervals_hold_the_true_values(noise: float) -> None:
     chance = np.random.default_rng(10)

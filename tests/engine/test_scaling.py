@@ -21,6 +21,8 @@ MADE = Scaling((1, 2), ((2.0, 2.0), (3.0, 3.0)), ((2.0, 1.25), (3.0, 1.5)))
 
 def test_the_quickest_runs_count_and_each_round_gives_a_pair() -> None:
     assert MADE.best == {1: 1.0, 2: 1.6}
+    assert MADE.seconds == {1: 2.0, 2: 1.25}
+    assert MADE.curve == ([1, 2], [1.0, 1.6])
     assert MADE.pairs == ([1, 2, 1, 2], [1.0, 1.6, 1.0, 2.0])
     assert MADE.rows()[1] == ["2", "1.250", "1.60", "1.60 to 2.00"]
     page = MADE._repr_mimebundle_()

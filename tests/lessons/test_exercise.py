@@ -435,6 +435,48 @@ def test_wrong_baristas_are_told_what_is_wrong(
     assert feedback in text_of(verdict)
 
 
+WRONG_SELDOM = {
+    "nothing": ("def program(book):\n    pass\n", "No item was priced"),
+    "some": (
+        "def program(book):\n    book.add(sum(map(book.price, range(100))))\n",
+        "Only 100 of 120",
+    ),
+    "not entered": (
+        "def program(book):\n    sum(map(book.price, range(120)))\n",
+        "Nothing was entered",
+    ),
+    "wrong total": (
+        "def program(book):\n    book.add(sum(map(book.price, range(120))) - 1)\n",
+        "The total isn't the sum",
+    ),
+    "alone": (
+        "def program(book):\n    book.add(sum(map(book.price, range(120))))\n",
+        "only 1 thread did a fair share",
+    ),
+    "alone, and often": (
+        "def program(book):\n    for n in range(120):\n        book.add(book.price(n))\n",
+        "The book was needed 120 times",
+    ),
+    "by tens": (
+        (
+            f"{POOL}def program(book):\n    def clerk(n):\n"
+            "        book.add(sum(map(book.price, range(n, n + 10))))\n"
+            "    with ThreadPoolExecutor(4) as pool:\n"
+            "        list(pool.map(clerk, range(0, 120, 10)))\n"
+        ),
+        "The book was needed 12 times",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SELDOM)
+def test_wrong_clerks_are_told_what_is_wrong(name: str) -> None:
+    code, feedback = WRONG_SELDOM[name]
+    verdict = check("09_beyond_amdahl/seldom", written(code))
+    assert verdict.passed is False
+    assert feedback in text_of(verdict)
+
+
 @pytest.mark.parametrize("name", WRONG_WAITS)
 def test_wrong_waits_are_told_what_is_wrong(name: str) -> None:
     code, feedback = WRONG_WAITS[name]

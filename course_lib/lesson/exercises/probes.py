@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from course_lib.record import clock
-from course_lib.tasks import spin
+from course_lib.tasks import digest, spin
 
-__all__ = ["Fetch", "Serve", "Served", "Station", "Tally"]
+__all__ = ["Book", "Fetch", "Serve", "Served", "Station", "Tally"]
 
 WAIT = 0.1  # seconds
+DIGESTS = 30  # blocks of 64 KiB to hash: a millisecond or so
 HANDS = 30_000  # rounds of computing: two milliseconds or so
+
+_BOOK = threading.Lock()
 
 
 class Fetch:
@@ -121,6 +124,35 @@ class Serve:
         """Return what was written down."""
         rows = (line.split() for line in notes(self.path))
         return [Served(int(n), int(start), int(stop), *rest) for n, start, stop, *rest in rows]
+
+
+class Book:
+    """A book that all write in: `price` tells what an item costs, `add` enters an amount.
+
+    Both may be used in threads and in other processes; both are written down.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def price(self, item: int) -> int:
+        """Return what item number so-and-so costs; it takes a moment to find out."""
+        digest(DIGESTS)
+        time.sleep(0.002)  # so that other threads have their turn, however few the cores
+        note(self.path, f"price {item} {os.getpid()}/{threading.get_ident()}")
+        return 100 + item * item % 97
+
+    def add(self, amount: int) -> None:
+        """Enter an amount. One enters at a time; the others wait."""
+        with _BOOK:
+            time.sleep(0.001)
+            note(self.path, f"add {amount} {os.getpid()}/{threading.get_ident()}")
+
+    def done(self) -> tuple[list[tuple[int, str]], list[int]]:
+        """Return the items priced, each with its thread, and the amounts entered."""
+        rows = [line.split() for line in notes(self.path)]
+        priced = [(int(number), thread) for kind, number, thread in rows if kind == "price"]
+        return priced, [int(number) for kind, number, _ in rows if kind == "add"]
 
 
 class Tally:
