@@ -7,12 +7,14 @@ the round: what slows the whole machine for a while slows both sides.
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from course_lib.machine import machine
+from course_lib.machine import busy_so_far, machine
+from course_lib.speedup import NOISY, Meter
 from course_lib.tasks import duration, whole
 
 __all__ = ["Scaling", "scaling", "worker_counts"]
@@ -31,11 +33,14 @@ class Scaling:
         The numbers of workers.
     alone, together : tuple of tuples of float
         For each round, for each count: seconds that one worker took, and that all of them took.
+    others : float
+        The share of this machine that other programs used meanwhile.
     """
 
     counts: tuple[int, ...]
     alone: tuple[tuple[float, ...], ...]
     together: tuple[tuple[float, ...], ...]
+    others: float = 0.0
 
     @property
     def pairs(self) -> tuple[list[int], list[float]]:
@@ -81,16 +86,26 @@ class Scaling:
             )
         return rows
 
+    @property
+    def noise(self) -> str:
+        """What to think of the figures, if other programs disturbed them; else empty."""
+        if self.others <= NOISY:
+            return ""
+        return (
+            f"Other programs used {self.others:.0%} of this machine meanwhile, so another time these "
+            "figures may be different ones."
+        )
+
     def __repr__(self) -> str:
         said = ", ".join(f"{count}: {best:.2f}" for count, best in self.best.items())
-        return f"<Scaling {said}; {len(self.alone)} rounds>"
+        return f"<Scaling {said}; {len(self.alone)} rounds{', noisy' * bool(self.noise)}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from course_lib.trace import html_table
 
         rounds = f"{len(self.alone)} round{'s' * (len(self.alone) != 1)}"
         head = ["workers", "seconds", "speed-up", "in single rounds"]
-        table = html_table(f"the quickest run of {rounds} counts", head, self.rows())
+        table = html_table(f"the quickest run of {rounds} counts", head, self.rows(), self.noise)
         return {"text/html": table, "text/plain": repr(self)}
 
 
@@ -148,6 +163,7 @@ def scaling(
     chosen = worker_counts() if counts is None else [whole("counts", n, 1, MOST) for n in counts]
     order = sorted({1, *chosen})
     end = time.perf_counter() + budget
+    busy, meter = busy_so_far(), Meter()
     program(order[-1])  # warms up
     slow: list[tuple[float, ...]] = []
     quick: list[tuple[float, ...]] = []
@@ -159,7 +175,9 @@ def scaling(
         quick.append(tuple(together[n] for n in order))
         slow.append(tuple(each[n] for n in order))
         longest = max(longest, time.perf_counter() - began)
-    return Scaling(tuple(order), tuple(slow), tuple(quick))
+    cpu, lasted = meter.read()
+    others = (busy_so_far() - busy - cpu) / lasted / (os.cpu_count() or 1)
+    return Scaling(tuple(order), tuple(slow), tuple(quick), min(max(others, 0.0), 1.0))
 
 
 def _took(program: Callable[[int], object], workers: int) -> float:

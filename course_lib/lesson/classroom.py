@@ -26,10 +26,10 @@ from course_lib import files, laws
 from course_lib.files import Newer, Unfit
 from course_lib.lesson.classchart import Pooled, Result
 from course_lib.lesson.progress import now, place, reason, say
-from course_lib.machine import busy_so_far, machine
+from course_lib.machine import machine
 from course_lib.programs.archive import archive
 from course_lib.scaling import scaling, worker_counts
-from course_lib.speedup import NOISY, Meter
+from course_lib.speedup import NOISY
 from course_lib.tasks import whole
 
 __all__ = ["export_results", "pool", "pretend"]
@@ -181,10 +181,7 @@ def pretend(folder: str | os.PathLike[str], machines: int = 12, seed: int = 9) -
 
 def _measured(identity: str, name: str, budget: float) -> dict[str, Any]:
     here, work = machine(), archive(FRACTION)
-    busy, meter = busy_so_far(), Meter()
     found = scaling(work.verify, budget=budget)
-    cpu, lasted = meter.read()
-    others = (busy_so_far() - busy - cpu) / lasted / (os.cpu_count() or 1)
     workers, speedup = found.pairs
     return {
         "version": VERSION,
@@ -200,7 +197,7 @@ def _measured(identity: str, name: str, budget: float) -> dict[str, Any]:
         "workers": workers,
         "speedup": [round(each, 4) for each in speedup],
         "best": round(found.best[max(workers)], 4),
-        "others": round(min(max(others, 0.0), 1.0), 3),
+        "others": round(found.others, 3),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from typing import Any
@@ -29,6 +30,14 @@ def test_the_quickest_runs_count_and_each_round_gives_a_pair() -> None:
     assert "2 rounds" in page["text/html"]
     assert page["text/plain"] == "<Scaling 1: 1.00, 2: 1.60; 2 rounds>"
     assert laws.fit_amdahl(*MADE.pairs).value == pytest.approx(0.875, abs=0.05)
+
+
+def test_it_says_if_other_programs_disturbed_it() -> None:
+    noisy = dataclasses.replace(MADE, others=0.3)
+    assert "Other programs used 30% of this machine" in noisy._repr_mimebundle_()["text/html"]
+    assert "noisy" in repr(noisy)
+    assert MADE.noise == ""
+    assert 0 <= scaling(lambda workers: None, [1], budget=0.1).others <= 1
 
 
 @given(st.floats(0.1, 5000))
