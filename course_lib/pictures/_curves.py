@@ -70,10 +70,9 @@ def curves(
         axes.annotate(
             f"{usable:g} usable core{'' if usable == 1 else 's'}",
             (usable, 1),
-            xytext=(4, -4),
+            xytext=(-3, 4),
             xycoords=("data", "axes fraction"),
             textcoords="offset points",
-            va="top",
             fontsize=11,
             color=FAINT,
         )
