@@ -17,6 +17,7 @@ import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -228,12 +229,19 @@ def _identity() -> str:
 
 def _in_folder(folder: Path) -> Iterator[tuple[str, Reader]]:
     """Yield the names of all JSON files in a folder, and how each is read."""
-    for where, folders, names in os.walk(folder):
+    closed: list[OSError] = []
+    for where, folders, names in os.walk(folder, onerror=closed.append):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in sorted(names):
             if name.lower().endswith(".json") and not name.startswith("."):
                 path = Path(where, name)
-                yield path.relative_to(folder).as_posix(), lambda path=path: _read(path)  # type: ignore[misc]
+                yield path.relative_to(folder).as_posix(), partial(_read, path)
+    for error in closed:
+        yield f"{os.path.relpath(error.filename, folder)}{os.sep}", partial(_fail, error)
+
+
+def _fail(error: OSError) -> bytes:
+    raise error
 
 
 def _read(path: Path) -> bytes:
@@ -250,7 +258,7 @@ def _in_zip(archived: zipfile.ZipFile) -> Iterator[tuple[str, Reader]]:
         parts = entry.filename.split("/")
         hidden = any(part.startswith(".") and part not in (".", "..") for part in parts)
         if entry.filename.lower().endswith(".json") and not hidden and "__MACOSX" not in parts:
-            yield entry.filename, lambda entry=entry: _unzip(archived, entry)  # type: ignore[misc]
+            yield entry.filename, partial(_unzip, archived, entry)
 
 
 def _unzip(archived: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:

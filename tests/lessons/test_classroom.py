@@ -148,10 +148,29 @@ def test_what_does_not_fit_is_named_with_the_reason_and_the_rest_goes_on(tmp_pat
     assert "12 files left out" in page and "huge.json" in page
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.json")
-    assert pool(tmp_path).refused == (("pipe.json", "it isn't a file that can be read"),)
+if sys.platform != "win32":  # which has no such pipes
+
+    def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "pipe.json")
+        assert pool(tmp_path).refused == (("pipe.json", "it isn't a file that can be read"),)
+
+
+def test_a_folder_that_may_not_be_read_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(tmp_path / "ann", "good.json")
+    put(tmp_path / "bob", "good.json")
+    scan = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name == "bob":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = pool(tmp_path)
+    assert len(found.results) == 1
+    assert found.refused == ((f"bob{os.sep}", "permission denied"),)
 
 
 def test_of_one_machines_files_the_newest_counts(tmp_path: Path) -> None:
