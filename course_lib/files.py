@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Newer", "Unfit", "check", "dump", "read", "reason", "write"]
+__all__ = ["Newer", "Unfit", "check", "dump", "parse", "read", "reason", "write"]
 
 
 class Unfit(ValueError):
@@ -33,7 +33,17 @@ def read(path: Path, schema: Path, version: int) -> Any:
     OSError, Unfit, Newer
         If it can't be read, doesn't fit, or is of a newer version.
     """
-    text = path.read_bytes()
+    return parse(path.read_bytes(), schema, version)
+
+
+def parse(text: bytes, schema: Path, version: int) -> Any:
+    """Return what a JSON text holds, as `read` does.
+
+    Raises
+    ------
+    Unfit, Newer
+        If it doesn't fit, or is of a newer version.
+    """
     try:
         content = json.loads(text.decode("utf-8"), parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:

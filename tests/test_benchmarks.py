@@ -36,6 +36,8 @@ def test_every_figure_is_shown_beside_its_peers() -> None:
     wanted += [(name, "ms") for name in sliders]
     wanted += [("speedup()", "×"), ("one pair, by the clock", "×")]
     wanted += [("1,000 spans, timeline", "ms")]
+    wanted += [(f"1,000 files, {name}", "s") for name in ("json alone", "pool and its picture")]
+    wanted += [("P = 0.9: speed-up, off Amdahl's law, by the quickest runs", "%")]
     lines = run.stdout.splitlines()
     for name, unit in wanted:
         row = re.compile(rf"{re.escape(name)}{FIGURES}  {unit}( |$)")

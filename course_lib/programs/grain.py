@@ -121,6 +121,7 @@ class Grain:
             across=f"how long a task takes to {self.kind}, in µs",
             up="times as fast",
             level=(1.0, "one after the other", "slower"),
+            logarithmic=True,
         )
         bundle = picture._repr_mimebundle_()
         bundle["text/html"] += html_table(self.caption, self.head, self.rows(), self.note)

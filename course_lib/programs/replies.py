@@ -158,4 +158,5 @@ def replies_chart(*found: Replies) -> Picture:
         calculated={"if only waits took time": (sizes, [size / DELAY for size in sizes])},
         across="connections",
         up="replies a second",
+        logarithmic=True,
     )

@@ -11,6 +11,8 @@ import platform
 
 from tests.benchmarks import (
     accounts,
+    amdahl,
+    classroom,
     importing,
     loop,
     player,
@@ -28,6 +30,8 @@ BENCHMARKS = {
     "A fresh interpreter, from start to end": importing.rows,
     "A loop in chunks, and what a watcher adds to each": tick.rows,
     "A speed-up, beside a process that keeps a core busy": speedup.rows,
+    "Amdahl's law, measured": amdahl.rows,
+    "A class's machines": classroom.rows,
     "Cores busy, observed and as the system accounts": accounts.rows,
     "Turns with the GIL, as a timeline shows them": turns.rows,
     "asyncio, bare and observed": loop.rows,

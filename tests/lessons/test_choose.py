@@ -17,7 +17,6 @@ import pytest
 
 from course_lib import Trace, machine
 from course_lib.heartbeat import Heart
-from course_lib.pictures import curves
 from course_lib.programs import grain as grain_module
 from course_lib.programs import handing_out, many_asks
 from course_lib.programs import replies as replies_module
@@ -391,27 +390,3 @@ def test_each_way_does_all_of_the_work() -> None:
             done.clear()
             way(done.append, 7, 20)
             assert done == [7] * 20
-
-
-# Curves -----------------------------------------------------------------------------------------------
-
-
-def test_curves_are_told_in_words() -> None:
-    picture = curves(
-        {"threads": ([1, 10], [2, 3])},
-        calculated={"at best": ([1, 10], [4, 40])},
-        across="connections",
-        up="replies",
-        level=(1.0, "even", "slower"),
-    )
-    assert picture.alt == (
-        "Curves of replies, over connections. threads: 2 at 1, 3 at 10; "
-        "at best (calculated): 4 at 1, 40 at 10. Below 1: slower."
-    )
-    assert len(picture.png) > 1000
-
-
-def test_curves_that_can_not_be_drawn() -> None:
-    for points in ({}, {"a": ([0], [1])}, {"a": ([1], [math.inf])}):
-        with pytest.raises(ValueError, match="^curves need numbers above 0"):
-            curves(points, across="x", up="y")

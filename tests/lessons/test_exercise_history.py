@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import math
-import os
-import sys
-import threading
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from course_lib import machine
-from course_lib.lesson.exercise import Finding, Verdict, check, exercise
-from course_lib.lesson.exercises import definitions, models, quadrant
-from course_lib.lesson.exercises.probes import Tally
-from course_lib.lesson.guard import Seen
-from tests.lessons.exercising import POOL, Saved, page_of, text_of, written
+from course_lib.lesson.exercise import check
+from tests.lessons.exercising import text_of, written
 
 pytestmark = pytest.mark.usefixtures("saved", "nothing_left")
 

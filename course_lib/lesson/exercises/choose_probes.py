@@ -13,10 +13,11 @@ from typing import NamedTuple
 from course_lib.lesson.exercises.probes import blocking, note, notes
 from course_lib.tasks import spin
 
-__all__ = ['Batch', 'Batches', 'JOB', 'Job']
+__all__ = ["JOB", "Batch", "Batches", "Job"]
 
 JOB = 0.4  # seconds of CPU time
 PIECE = 60  # rounds of hashing: some 30 microseconds
+
 
 class Job:
     """A long computation in Python: 0.4 s of CPU time, and no wait."""

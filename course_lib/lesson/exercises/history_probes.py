@@ -11,9 +11,10 @@ from typing import NamedTuple
 from course_lib.lesson.exercises.probes import note, notes
 from course_lib.record import clock
 
-__all__ = ['Account', 'Update', 'updates']
+__all__ = ["Account", "Update", "updates"]
 
 SLOW = 0.01  # seconds that it takes to read a balance
+
 
 class Update(NamedTuple):
     """An update of an account: when it was read and written, which one, to what, by which thread."""

@@ -1,0 +1,46 @@
+"""What the exercise of lesson 9 hands to a program: a book that all write in."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+from course_lib.lesson.exercises.probes import note, notes
+from course_lib.tasks import digest
+
+__all__ = ["Book"]
+
+DIGESTS = 30  # blocks of 64 KiB to hash: a millisecond or so
+
+_BOOK = threading.Lock()
+
+
+class Book:
+    """A book that all write in: `price` tells what an item costs, `add` enters an amount.
+
+    Both may be used in threads and in other processes; both are written down.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = str(path)
+
+    def price(self, item: int) -> int:
+        """Return what item number so-and-so costs; it takes a moment to find out."""
+        digest(DIGESTS)
+        time.sleep(0.002)  # so that other threads have their turn, however few the cores
+        note(self.path, f"price {item} {os.getpid()}/{threading.get_ident()}")
+        return 100 + item * item % 97
+
+    def add(self, amount: int) -> None:
+        """Enter an amount. One enters at a time; the others wait."""
+        with _BOOK:
+            time.sleep(0.001)
+            note(self.path, f"add {amount} {os.getpid()}/{threading.get_ident()}")
+
+    def done(self) -> tuple[list[tuple[int, str]], list[int]]:
+        """Return the items priced, each with its thread, and the amounts entered."""
+        rows = [line.split() for line in notes(self.path)]
+        priced = [(int(number), thread) for kind, number, thread in rows if kind == "price"]
+        return priced, [int(number) for kind, number, _ in rows if kind == "add"]

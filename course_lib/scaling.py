@@ -1,0 +1,186 @@
+"""How much quicker a program gets as it is given more workers, measured over and over.
+
+In each round the program runs once on every number of workers, and its speed-ups are those within
+the round: what slows the whole machine for a while slows both sides.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from course_lib.machine import busy_so_far, machine
+from course_lib.speedup import NOISY, Meter
+from course_lib.tasks import duration, whole
+
+__all__ = ["Scaling", "scaling", "worker_counts"]
+
+ROUNDS = 15  # at most
+MOST = 4096  # workers
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Seconds by number of workers, a round a tuple: alone, and on so many workers.
+
+    Attributes
+    ----------
+    counts : tuple of int
+        The numbers of workers.
+    alone, together : tuple of tuples of float
+        For each round, for each count: seconds that one worker took, and that all of them took.
+    others : float
+        The share of this machine that other programs used meanwhile.
+    """
+
+    counts: tuple[int, ...]
+    alone: tuple[tuple[float, ...], ...]
+    together: tuple[tuple[float, ...], ...]
+    others: float = 0.0
+
+    @property
+    def pairs(self) -> tuple[list[int], list[float]]:
+        """Workers and speed-ups, one of each a run: what `laws.fit_amdahl` takes."""
+        speedups = [
+            a / max(b, 1e-9)
+            for alone, together in zip(self.alone, self.together, strict=True)
+            for a, b in zip(alone, together, strict=True)
+        ]
+        return [*self.counts] * len(self.alone), speedups
+
+    @property
+    def best(self) -> dict[int, float]:
+        """By workers, the speed-up of the quickest runs: what disturbs a run only makes it slower."""
+        columns = zip(zip(*self.alone, strict=True), zip(*self.together, strict=True), strict=True)
+        both = [min(alone) / max(min(together), 1e-9) for alone, together in columns]
+        return dict(zip(self.counts, both, strict=True))
+
+    @property
+    def seconds(self) -> dict[int, float]:
+        """By workers, the seconds of the quickest run."""
+        columns = zip(*self.together, strict=True)
+        return {n: min(took) for n, took in zip(self.counts, columns, strict=True)}
+
+    @property
+    def curve(self) -> tuple[list[int], list[float]]:
+        """Workers and best speed-ups: what `pictures.curves` draws."""
+        return list(self.best), list(self.best.values())
+
+    def rows(self) -> list[list[str]]:
+        """Return what the table shows: workers, seconds, speed-up and its range over the rounds."""
+        workers, speedups = self.pairs
+        rows = []
+        for count, best in self.best.items():
+            own = [s for n, s in zip(workers, speedups, strict=True) if n == count]
+            rows.append(
+                [
+                    f"{count}",
+                    f"{self.seconds[count]:.3f}",
+                    f"{best:.2f}",
+                    f"{min(own):.2f} to {max(own):.2f}",
+                ]
+            )
+        return rows
+
+    @property
+    def noise(self) -> str:
+        """What to think of the figures, if other programs disturbed them; else empty."""
+        if self.others <= NOISY:
+            return ""
+        return (
+            f"Other programs used {self.others:.0%} of this machine meanwhile, so another time these "
+            "figures may be different ones."
+        )
+
+    def __repr__(self) -> str:
+        said = ", ".join(f"{count}: {best:.2f}" for count, best in self.best.items())
+        return f"<Scaling {said}; {len(self.alone)} rounds{', noisy' * bool(self.noise)}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        from course_lib.trace import html_table
+
+        rounds = f"{len(self.alone)} round{'s' * (len(self.alone) != 1)}"
+        head = ["workers", "seconds", "speed-up", "in single rounds"]
+        table = html_table(f"the quickest run of {rounds} counts", head, self.rows(), self.noise)
+        return {"text/html": table, "text/plain": repr(self)}
+
+
+def worker_counts(usable: float | None = None) -> tuple[int, ...]:
+    """Return 1, 2, 4, … up to the usable cores, and their number itself.
+
+    Examples
+    --------
+    >>> worker_counts(6), worker_counts(1.5)
+    ((1, 2, 4, 6), (1,))
+    """
+    most = max(1, math.floor(machine().usable_cores if usable is None else usable))
+    powers = [2**power for power in range(most.bit_length())]
+    return tuple(dict.fromkeys([*powers, most]))
+
+
+def scaling(
+    program: Callable[[int], object],
+    counts: Sequence[int] | None = None,
+    *,
+    alone: Callable[[int], object] | None = None,
+    budget: float = 4.0,
+) -> Scaling:
+    """Measure a program on 1, 2, 4, … workers, as far as there are cores, in rounds.
+
+    Parameters
+    ----------
+    program : function
+        Takes a number of workers, and does all its work with that many.
+    counts : sequence of int, optional
+        The numbers of workers; 1 is added. None: 1, 2, 4, … and all usable cores.
+    alone : function, optional
+        Takes a number of workers, and does with *one* what the program does with that many: needed
+        if the work grows with them. None: `program(1)`.
+    budget : float
+        Seconds that all may take together. At least one round is done.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is none of these; and what the program raises.
+
+    Examples
+    --------
+    >>> import time
+    >>> found = scaling(lambda workers: time.sleep(0.02 / workers), [1, 2], budget=0.3)
+    >>> 1.5 < found.best[2] < 2.5
+    True
+    """
+    for what, given in (("program", program), ("alone", alone or program)):
+        if not callable(given):
+            raise TypeError(f"{what} must be a function of a number of workers, not {given!r}")
+    if not duration("budget", budget) > 0:
+        raise ValueError(f"budget must be more than 0 seconds, not {budget!r}")
+    chosen = worker_counts() if counts is None else [whole("counts", n, 1, MOST) for n in counts]
+    order = sorted({1, *chosen})
+    end = time.perf_counter() + budget
+    busy, meter = busy_so_far(), Meter()
+    program(order[-1])  # warms up
+    slow: list[tuple[float, ...]] = []
+    quick: list[tuple[float, ...]] = []
+    longest = 0.0
+    while len(slow) < ROUNDS and (not slow or time.perf_counter() + 1.1 * longest < end):
+        began = time.perf_counter()
+        together = {n: _took(program, n) for n in (order if len(slow) % 2 else order[::-1])}
+        each = {n: together[1] if alone is None or n == 1 else _took(alone, n) for n in order}
+        quick.append(tuple(together[n] for n in order))
+        slow.append(tuple(each[n] for n in order))
+        longest = max(longest, time.perf_counter() - began)
+    cpu, lasted = meter.read()
+    others = (busy_so_far() - busy - cpu) / lasted / (os.cpu_count() or 1)
+    return Scaling(tuple(order), tuple(slow), tuple(quick), min(max(others, 0.0), 1.0))
+
+
+def _took(program: Callable[[int], object], workers: int) -> float:
+    start = time.perf_counter()
+    program(workers)
+    return time.perf_counter() - start

@@ -1,0 +1,56 @@
+"""The exercises of lesson 9: each wrong attempt gets feedback of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from course_lib.lesson.exercise import check
+from tests.lessons.exercising import POOL, text_of, written
+
+pytestmark = pytest.mark.usefixtures("saved", "nothing_left")
+
+WRONG_SELDOM = {
+    "nothing": ("def program(book):\n    pass\n", "No item was priced"),
+    "some": (
+        "def program(book):\n    book.add(sum(map(book.price, range(100))))\n",
+        "Only 100 of 120",
+    ),
+    "not entered": (
+        "def program(book):\n    sum(map(book.price, range(120)))\n",
+        "Nothing was entered",
+    ),
+    "wrong total": (
+        "def program(book):\n    book.add(sum(map(book.price, range(120))) - 1)\n",
+        "The total isn't the sum",
+    ),
+    "alone": (
+        "def program(book):\n    book.add(sum(map(book.price, range(120))))\n",
+        "only 1 thread did a fair share",
+    ),
+    "alone, and often": (
+        "def program(book):\n    for n in range(120):\n        book.add(book.price(n))\n",
+        "The book was needed 120 times",
+    ),
+    "by tens": (
+        (
+            f"{POOL}def program(book):\n    def clerk(n):\n"
+            "        book.add(sum(map(book.price, range(n, n + 10))))\n"
+            "    with ThreadPoolExecutor(4) as pool:\n"
+            "        list(pool.map(clerk, range(0, 120, 10)))\n"
+        ),
+        "The book was needed 12 times",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_SELDOM)
+def test_wrong_clerks_are_told_what_is_wrong(name: str) -> None:
+    code, feedback = WRONG_SELDOM[name]
+    verdict = check("09_beyond_amdahl/seldom", written(code))
+    assert verdict.passed is False
+    assert feedback in text_of(verdict)
+
+
+@pytest.mark.parametrize("wrong", [WRONG_SELDOM])
+def test_each_wrong_attempt_has_feedback_of_its_own(wrong: dict[str, tuple[str, str]]) -> None:
+    assert len({feedback for _, feedback in wrong.values()}) == len(wrong)
