@@ -1,0 +1,133 @@
+"""The numbers that lessons state in prose are those that the code has, or calculates."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from course_lib import Task, compute, simulate, wait
+from course_lib.programs import coffee, server
+from course_lib.trace import WALL
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+WORDS: dict[str, float] = {
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "twelve": 12,
+}
+WORDS |= {"half": 0.5, "three quarters": 0.75}
+
+Numbers = Iterable[float]
+
+
+def steps() -> list[Task]:
+    return [Task(name, compute(0.05), wait(0.05), compute(0.05)) for name in "ABC"]
+
+
+def jobs() -> list[Task]:
+    return [Task("A", compute(24)), Task("B", compute(3)), Task("C", compute(3))]
+
+
+def switching() -> Numbers:
+    """How many switches there were, and how many seconds they cost."""
+    plain = simulate(jobs(), policy="rr", quantum=4)
+    dear = simulate(jobs(), policy="rr", quantum=4, switch_cost=0.25)
+    lost = dear.makespan - plain.makespan
+    return [lost / 0.25, lost]
+
+
+def line(cups: int, stages: int, seconds: float) -> Numbers:
+    """How many steps come after the first cup, and when the last cup is out."""
+    return [cups - 1, (stages + cups - 1) * seconds]
+
+
+def bars() -> Numbers:
+    """The share of hands that one barista uses, one order at a time, and of the time if juggling."""
+    alone, juggling = simulate(coffee.orders(6), workers=1), simulate(coffee.orders(6))
+    return [juggling.makespan / alone.makespan, alone.parallelism]
+
+
+def bound() -> Numbers:
+    tasks = [Task("A", compute(0.3)), Task("B", compute(0.2)), Task("C", compute(0.1))]
+    return [simulate(tasks, cores=3).makespan, simulate(tasks).makespan]
+
+
+#: A notebook, words of its prose with each number in braces, and how to calculate these.
+STATED: list[tuple[str, str, Callable[[], Numbers]]] = [
+    ("01_definitions", "The walls stand at {1.15}", lambda: [WALL]),
+    (
+        "01_definitions",
+        "For each request it waits {20} ms, as for a query, and computes {5} ms",
+        lambda: [server.WAIT.seconds * 1e3, server.COMPUTE.seconds * 1e3],
+    ),
+    ("02_quadrant", 'the wall between "one" and "more" stands at {1.15}', lambda: [WALL]),
+    (
+        "02_quadrant",
+        "it waits {20} ms, as for a database, then computes {5} ms",
+        lambda: [server.WAIT.seconds * 1e3, server.COMPUTE.seconds * 1e3],
+    ),
+    (
+        "02_quadrant",
+        "one core can do no more than {200} a second",
+        lambda: [1 / server.COMPUTE.seconds],
+    ),
+    ("03_timelines", "max(A, B, C) = {0.3} s", lambda: [*bound()][:1]),
+    ("03_timelines", "never less than {0.6} s divided by the cores", lambda: [*bound()][1:]),
+    (
+        "03_timelines",
+        "waited for the GIL for {5} ms asks for it",
+        lambda: [sys.getswitchinterval() * 1e3],
+    ),
+    (
+        "03_timelines",
+        "computations of 50 ms on one thread: {0.3} s",
+        lambda: [simulate(steps()).makespan],
+    ),
+    (
+        "03_timelines",
+        "{Three} switches, and the makespan grew by {three quarters} of a second",
+        switching,
+    ),
+    ("03_timelines", "and {five} more steps, {0.8} s", lambda: line(6, 3, 0.1)),
+    ("04_coffee_bar", "An order takes {four} minutes", lambda: [coffee.LENGTH]),
+    ("04_coffee_bar", "{20} ms stand for a minute", lambda: [coffee.MINUTE * 1e3]),
+    ("04_coffee_bar", "{Half} of the time, with the same pair", lambda: [*bars()][:1]),
+    ("04_coffee_bar", "{0.50} cores busy", lambda: [*bars()][1:]),
+    ("04_coffee_bar", "200 requests a second of 50 ms each are {10}", lambda: [200 * 0.050]),
+]
+
+
+def prose(lesson: str) -> str:
+    cells = json.loads((NOTEBOOKS / f"{lesson}.ipynb").read_text("utf-8"))["cells"]
+    return "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
+
+
+def number(word: str) -> float:
+    return WORDS[word.lower()] if word.lower() in WORDS else float(word.replace(",", ""))
+
+
+def rounding(word: str) -> float:
+    """Return by how much a number may differ that is stated so: whole ones are exact."""
+    places = len(word.partition(".")[2])
+    return 0.5 * 10**-places if places else 1e-6
+
+
+@pytest.mark.parametrize(("lesson", "words", "numbers"), STATED)
+def test_a_stated_number_is_what_the_code_has(
+    lesson: str, words: str, numbers: Callable[[], Numbers]
+) -> None:
+    assert re.sub(r"[{}]", "", words) in prose(lesson)
+    stated = re.findall(r"\{([^}]+)\}", words)
+    calculated = list(numbers())
+    assert len(stated) == len(calculated)
+    for word, value in zip(stated, calculated, strict=True):
+        assert number(word) == pytest.approx(value, abs=rounding(word)), word
