@@ -22,6 +22,7 @@ from functools import cache
 from types import CoroutineType, TracebackType
 from typing import Any, Self, TypeGuard
 
+from course_lib.forks import Alone, end_all
 from course_lib.ready import queued
 from course_lib.tasks import Compute, Pace, Step, Wait
 
@@ -71,10 +72,12 @@ class Record:
     error: BaseException | None = None
     parts: list[Record] = field(default_factory=list)  # what other workers did for this task
     queued: float = math.nan  # seconds in which it had no core; NaN where the system doesn't tell
+    forked: list[int] = field(default_factory=list)  # the processes that the learner's code forked
 
 
 def sendable(record: Record, dumps: Callable[[object], bytes] = pickle.dumps) -> Record:
     """Return a record that can be sent to another process: what can't is told in words."""
+    end_all(record.forked)  # which only this process can do
     if record.error is not None:
         where = "".join(traceback.format_tb(record.error.__traceback__)[1:])
         record.error.add_note(f"In the worker:\n{where}")
@@ -241,14 +244,15 @@ class Recorder:
         """Call the learner's own function. What it does inside isn't seen, only its CPU time."""
         begin, cpu, core = clock(), time.thread_time_ns(), this_core()
         try:
-            return function()
+            with Alone(self.record.forked):
+                return function()
         finally:
             self.record.spans.append((begin, clock(), CALL, core))
             self.record.cpu += time.thread_time_ns() - cpu
 
     async def _stepwise(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Await the learner's own coroutine: each of its steps runs, between two steps it waits."""
-        seen, record = Stepwise(coroutine), self.record
+        seen, record = Steady(coroutine, self.record.forked), self.record
         record.spans.pop()  # the call that only made the coroutine
         try:
             return await seen
@@ -369,6 +373,26 @@ class Stepwise(Steps):
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self._coroutine, self.ended = coroutine, ""
         self.times = array("q", (clock(),))
+
+
+class Steady(Stepwise):
+    """One that a run awaits: should a step fork, the copy of the loop ends with that step."""
+
+    __slots__ = ("_forked",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], forked: list[int]) -> None:
+        super().__init__(coroutine)
+        self._forked = forked
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def _step(self, act: Callable[..., Any], *what: Any) -> Any:
+        return super()._step(self._alone, act, *what)
+
+    def _alone(self, act: Callable[..., Any], *what: Any) -> Any:
+        with Alone(self._forked):
+            return act(*what)
 
 
 @cache

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from course_lib.forks import end_all
 from course_lib.machine import busy_so_far, machine, throttled
 from course_lib.ready import GIL, LOOP, UNKNOWN, causes, queued
 from course_lib.record import NAP, Record, Recorder, clock, told
@@ -110,6 +111,11 @@ class Stage:
             acts, self.on_cancel = self.on_cancel, []
         for act in acts:
             act()
+
+    def end_forked(self) -> None:
+        """End the processes that tasks have forked, and that live on."""
+        for record in list(self.records.values()):
+            end_all(record.forked)
 
     def when_cancelled(self, *acts: Callable[[], object]) -> None:
         """Have these called when the run is cancelled, or now if it has been."""
