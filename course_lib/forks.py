@@ -55,7 +55,7 @@ def _leave(error: BaseException | None) -> None:
             code = error.code
         else:
             code = int(error is not None)
-            if error is not None:
+            if error is not None and sys.stderr is not None:
                 traceback.print_exception(error)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):

@@ -32,19 +32,19 @@ from course_lib.record import Span, Steps, clock, told
 __all__ = ["children_cpu", "cpu_since", "install", "remove"]
 
 _lock = threading.Lock()
-_depth = 0
+_roots: list[Activity] = []  # of the observations that go on
 _replaced: list[tuple[type, str, Any, Any]] = []  # owner, name, what was there, what is there now
 _installed: object = None  # the installation that is watching
 _journal: Journal | None = None
 _followers: list[tuple[threading.Thread, int]] = []
 
 
-def install() -> None:
-    """Watch: called when an observation begins."""
-    global _depth, _installed, _journal
+def install(root: Activity) -> None:
+    """Watch: called when an observation begins, with the activity that is its root."""
+    global _installed, _journal
     with _lock:
-        _depth += 1
-        if _depth > 1:
+        _roots.append(root)
+        if len(_roots) > 1:
             return
         _journal, _installed = Journal(), object()
         _replace(threading.Thread, "start", _thread_start)
@@ -60,22 +60,31 @@ def install() -> None:
         _replace(subprocess.Popen, "__init__", _popen)
 
 
-def remove() -> None:
-    """Put everything back, if no other observation goes on."""
-    global _depth, _journal
+def remove(root: Activity) -> None:
+    """Put everything back, if no other observation goes on.
+
+    One that was begun within this one, and has never been ended, is over, too.
+    """
+    global _journal
     with _lock:
-        if not _depth:  # in a forked child
+        if root not in _roots:  # it is over, or this is a forked child
             return
         _catch_up()
         if _journal is not None:
             _journal.read()
-        _depth -= 1
-        if _depth:
+        _roots[:] = [other for other in _roots if not _within(other, root)]
+        if _roots:
             return
         _put_back()
         if _journal is not None:
             _journal.close()
             _journal = None
+
+
+def _within(activity: Activity | None, root: Activity) -> bool:
+    while activity is not None and activity is not root:
+        activity = activity.parent
+    return activity is root
 
 
 def _put_back() -> None:
@@ -89,11 +98,12 @@ def _put_back() -> None:
 
 def _forked() -> None:
     """Leave a forked child alone: it is its parent's copy, and so is all that is written down here."""
-    global _depth, _journal, _lock
+    global _journal, _lock
     _lock = threading.Lock()  # another thread may have held it
     _put_back()
     _followers.clear()
-    _depth, _journal = 0, None
+    _roots.clear()
+    _journal = None
 
 
 if hasattr(os, "register_at_fork"):

@@ -40,7 +40,7 @@ class Observation:
         self.before = current.get()
         outer = self.before.lists if self.before else ()
         root = Flow("main", self.before, (*outer, self.activities))
-        hooks.install()
+        hooks.install(root)
         self.children = hooks.children_cpu()
         self.busy = busy_so_far()
         self.cpu, thread = process_time(), thread_time()
@@ -63,7 +63,7 @@ class Observation:
         root.finish, root.cpu = clock(), thread_time() - self.root_cpu
         cpu, busy = process_time() - self.cpu, busy_so_far() - self.busy
         current.set(self.before)
-        hooks.remove()
+        hooks.remove(root)
         cpu += hooks.cpu_since(self.children)
         self.trace.__dict__.update(_trace(self.activities, root, cpu, busy).__dict__)
 

@@ -34,6 +34,7 @@ __all__ = [
     "Stepwise",
     "Stopped",
     "clock",
+    "named",
     "sendable",
     "told",
 ]
@@ -285,6 +286,11 @@ def told(error: BaseException) -> str:
         return "stopped"
     if isinstance(error, Lost):
         return "its worker died"
+    return named(error)
+
+
+def named(error: BaseException) -> str:
+    """Return an error's name and its words, if it has some."""
     try:
         words = str(error)
     except Exception:  # noqa: BLE001 - whatever the learner's errors do

@@ -15,6 +15,7 @@ from importlib import import_module
 from course_lib.errors import RunError, RunTimeout, TaskFailed, WorkerDied
 from course_lib.models.stage import Stage
 from course_lib.patience import Line, patient
+from course_lib.record import named
 from course_lib.service import service
 from course_lib.tasks import Wait
 from course_lib.trace import Trace
@@ -70,7 +71,7 @@ def conduct(stage: Stage, timeout: float) -> Trace:
         raise RunTimeout(timeout, trace, running)
     if failure:
         (error,) = failure
-        raise RunError(f"the run can't go on: {type(error).__name__}: {error}", trace) from error
+        raise RunError(f"the run can't go on: {named(error)}", trace) from error
     if stage.died is not None:
         raise WorkerDied(trace) from stage.died
     for index, record in sorted(stage.records.items()):
