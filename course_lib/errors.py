@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from course_lib.record import named
+
 if TYPE_CHECKING:
     from course_lib.trace import Trace
 
@@ -19,7 +21,7 @@ class RunError(RuntimeError):
 
     def __init__(self, message: str, trace: Trace) -> None:
         done = sum(outcome == "done" for outcome in trace.outcomes)
-        super().__init__(f"{message}. Done: {done} of {len(trace.outcomes)}. {HINT}")
+        super().__init__(f"{message.rstrip('.')}. Done: {done} of {len(trace.outcomes)}. {HINT}")
         self.trace = trace
 
 
@@ -27,7 +29,7 @@ class TaskFailed(RunError):
     """A task raised an error. The others were done all the same."""
 
     def __init__(self, task: str, error: BaseException, trace: Trace) -> None:
-        super().__init__(f"task {task!r} raised {type(error).__name__}: {error}", trace)
+        super().__init__(f"task {task!r} raised {named(error)}", trace)
 
 
 class WorkerDied(RunError):

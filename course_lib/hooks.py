@@ -12,10 +12,12 @@ import concurrent.futures
 import contextlib
 import functools
 import os
+import shutil
 import subprocess
 import tempfile
 import threading
 import time
+from array import array
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
 from multiprocessing.process import BaseProcess
@@ -24,26 +26,27 @@ from typing import Any
 
 import psutil
 
-from course_lib.activity import Activity, Lane, begin, current
-from course_lib.record import Stepwise, clock
+from course_lib.activity import Activity, Flow, Lane, begin, current
+from course_lib.record import Span, Steps, clock, told
 
 __all__ = ["children_cpu", "cpu_since", "install", "remove"]
 
 _lock = threading.Lock()
-_depth = 0
-_replaced: list[tuple[type, str, Any]] = []
+_roots: list[Activity] = []  # of the observations that go on
+_replaced: list[tuple[type, str, Any, Any]] = []  # owner, name, what was there, what is there now
+_installed: object = None  # the installation that is watching
 _journal: Journal | None = None
 _followers: list[tuple[threading.Thread, int]] = []
 
 
-def install() -> None:
-    """Watch: called when an observation begins."""
-    global _depth, _journal
+def install(root: Activity) -> None:
+    """Watch: called when an observation begins, with the activity that is its root."""
+    global _installed, _journal
     with _lock:
-        _depth += 1
-        if _depth > 1:
+        _roots.append(root)
+        if len(_roots) > 1:
             return
-        _journal = Journal()
+        _journal, _installed = Journal(), object()
         _replace(threading.Thread, "start", _thread_start)
         _replace(concurrent.futures.ThreadPoolExecutor, "submit", _thread_submit)
         _replace(concurrent.futures.ProcessPoolExecutor, "submit", _process_submit)
@@ -57,34 +60,66 @@ def install() -> None:
         _replace(subprocess.Popen, "__init__", _popen)
 
 
-def remove() -> None:
-    """Put everything back, if no other observation goes on."""
-    global _depth, _journal
+def remove(root: Activity) -> None:
+    """Put everything back, if no other observation goes on.
+
+    One that was begun within this one, and has never been ended, is over, too.
+    """
+    global _journal
     with _lock:
+        if root not in _roots:  # it is over, or this is a forked child
+            return
         _catch_up()
         if _journal is not None:
             _journal.read()
-        _depth -= 1
-        if _depth:
+        _roots[:] = [other for other in _roots if not _within(other, root)]
+        if _roots:
             return
-        while _replaced:
-            owner, name, original = _replaced.pop()
-            setattr(owner, name, original)
+        _put_back()
         if _journal is not None:
             _journal.close()
             _journal = None
 
 
+def _within(activity: Activity | None, root: Activity) -> bool:
+    while activity is not None and activity is not root:
+        activity = activity.parent
+    return activity is root
+
+
+def _put_back() -> None:
+    global _installed
+    _installed = None
+    while _replaced:
+        owner, name, original, replacement = _replaced.pop()
+        if owner.__dict__.get(name) is replacement:  # else somebody has put theirs over it
+            setattr(owner, name, original)
+
+
+def _forked() -> None:
+    """Leave a forked child alone: it is its parent's copy, and so is all that is written down here."""
+    global _journal, _lock
+    _lock = threading.Lock()  # another thread may have held it
+    _put_back()
+    _followers.clear()
+    _roots.clear()
+    _journal = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
 def _replace(owner: type, name: str, by: Callable[..., Any]) -> None:
-    original = owner.__dict__[name]
-    _replaced.append((owner, name, original))
+    original, mine = owner.__dict__[name], _installed
 
     @functools.wraps(original)
     def replacement(*args: Any, **kwargs: Any) -> Any:
-        if _inside.get() or current.get() is None:
+        if _inside.get() or current.get() is None or _installed is not mine:
             return original(*args, **kwargs)
         return by(original, *args, **kwargs)
 
+    _replaced.append((owner, name, original, replacement))
     setattr(owner, name, replacement)
 
 
@@ -157,21 +192,52 @@ def _thread_submit(
 # Coroutines ------------------------------------------------------------------------------------------
 
 
-class RecordedTask(Stepwise):
-    """The coroutine of an asyncio task: it begins its life by saying who it is."""
+class RecordedTask(Steps, Activity):
+    """The coroutine of an asyncio task, and the activity that this is."""
 
-    __slots__ = ("_activity",)
+    __slots__ = ("_coroutine", "ended", "times")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any], activity: Activity) -> None:
-        super().__init__(coroutine)
-        self._activity, activity.steps = activity, self
-        self._send = self._first
+    def __init__(
+        self, coroutine: Coroutine[Any, Any, Any], name: str, parent: Activity | None
+    ) -> None:
+        self._coroutine, self.ended = coroutine, ""
+        self.times = array("q", (clock(),))
+        Activity.__init__(self, name, parent, parent.lists if parent else ())
 
-    def _first(self, value: Any) -> Any:
-        self._send = self._coroutine.send
-        self._activity.place = threading.get_ident()
-        current.set(self._activity)  # in the asyncio task's own context
-        return self._send(value)
+    @property
+    def born(self) -> int:
+        """When it was made."""
+        return self.times[0]
+
+    @property
+    def steps(self) -> list[Span]:
+        """When it ran and when it waited."""
+        return self.spans()
+
+
+class NewTask(RecordedTask):
+    """One that hasn't begun; it begins its life by saying who it is."""
+
+    __slots__ = ()
+
+    def __next__(self) -> Any:
+        self._begin()
+        return self.__next__()
+
+    def send(self, value: Any) -> Any:
+        """Do the first step."""
+        self._begin()
+        return self.send(value)
+
+    def _begin(self) -> None:
+        self.__class__ = RecordedTask  # type: ignore[assignment]  # which has the same slots
+        self.place = _places.setdefault(
+            here := threading.get_ident(), here
+        )  # one for all its tasks
+        current.set(self)  # in the asyncio task's own context
+
+
+_places: dict[int, int] = {}
 
 
 def _create_task(original: Callable[..., Any], self: Any, coroutine: Any, **kwargs: Any) -> Any:
@@ -180,9 +246,8 @@ def _create_task(original: Callable[..., Any], self: Any, coroutine: Any, **kwar
         return original(self, coroutine, **kwargs)
     if getattr(coroutine, "__qualname__", "").startswith("BaseEventLoop."):  # its own tidying up
         return original(self, coroutine, **kwargs)
-    activity = begin(str(kwargs.get("name") or getattr(coroutine, "__name__", "coroutine")))
-    assert activity is not None
-    return original(self, RecordedTask(coroutine, activity), **kwargs)
+    name = str(kwargs.get("name") or getattr(coroutine, "__name__", "coroutine"))
+    return original(self, NewTask(coroutine, name, parent), **kwargs)
 
 
 def _runner_run(
@@ -217,11 +282,13 @@ class Journal:
     """A file in which worker processes write down when they start and finish a call."""
 
     def __init__(self) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True)
-        self.path = str(Path(self.folder.name) / "calls")
-        self.calls: list[Activity] = []
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="course-")
+        )  # in a forked child, nobody's to remove
+        self.path = str(self.folder / "calls")
+        self.calls: list[Flow] = []
 
-    def enter(self, activity: Activity) -> int:
+    def enter(self, activity: Flow) -> int:
         """Return the number under which a call of this activity is written down."""
         self.calls.append(activity)
         return len(self.calls) - 1
@@ -229,20 +296,21 @@ class Journal:
     def read(self) -> None:
         """Take over what the workers have written."""
         with contextlib.suppress(FileNotFoundError):
-            for line in Path(self.path).read_text().splitlines():
-                what, number, moment, pid, cpu = line.split()
+            for line in Path(self.path).read_text("utf-8").split("\n")[:-1]:
+                what, number, moment, pid, cpu, said = line.split(" ", 5)
                 activity = self.calls[int(number)]
                 activity.place = int(pid), "process"
                 if what == "start":
                     activity.start = int(moment)
                 elif activity.finish is None:
                     activity.finish, activity.cpu = int(moment), int(cpu) / 1e9
+                    activity.ended = said
                     if isinstance(activity, Lane):
                         activity.report()
 
     def close(self) -> None:
         """Remove the file."""
-        self.folder.cleanup()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _process_submit(
@@ -253,11 +321,21 @@ def _process_submit(
     *args: Any,
     **kwargs: Any,
 ) -> Any:
-    activity = begin(_name(function))
-    assert activity is not None and _journal is not None
-    call = _journal.path, _journal.enter(activity), function
+    activity, journal = begin(_name(function)), _journal
+    if activity is None or journal is None:  # the observation has just ended
+        return original(self, function, *args, **kwargs)
+    call = journal.path, journal.enter(activity), function
     with _unwatched():
-        return original(self, journaled, *call, *args, **kwargs)
+        future = original(self, journaled, *call, *args, **kwargs)
+    future.add_done_callback(functools.partial(_lost, activity))
+    return future
+
+
+def _lost(activity: Flow, future: concurrent.futures.Future[Any]) -> None:
+    """Note it if a call's worker has died: it couldn't write that down."""
+    if future.cancelled() or not isinstance(future.exception(), concurrent.futures.BrokenExecutor):
+        return
+    activity.finish, activity.ended = clock(), "its worker died"
 
 
 def journaled(
@@ -265,19 +343,24 @@ def journaled(
 ) -> Any:
     """Call a function in a worker process, and write down when."""
     cpu = time.process_time_ns()
-    _write(path, "start", number, 0)
+    _write(path, "start", number)
+    said = "done"
     try:
         return function(*args, **kwargs)
+    except BaseException as error:
+        said = told(error)
+        raise
     finally:
-        _write(path, "finish", number, time.process_time_ns() - cpu)
+        _write(path, "finish", number, time.process_time_ns() - cpu, said)
 
 
-def _write(path: str, what: str, number: int, cpu: int) -> None:
-    line = f"{what} {number} {clock()} {os.getpid()} {cpu}\n"
+def _write(path: str, what: str, number: int, cpu: int = 0, said: str = "") -> None:
+    said = " ".join(said[:200].split())
+    line = f"{what} {number} {clock()} {os.getpid()} {cpu} {said}\n"
     with contextlib.suppress(FileNotFoundError):  # nobody observes any more
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
-            os.write(file, line.encode())
+            os.write(file, line.encode("utf-8", "backslashreplace"))
         finally:
             os.close(file)
 
@@ -300,21 +383,25 @@ def _popen(
     _follow(activity, self.pid)
 
 
-def _follow(activity: Activity | None, pid: int | None) -> None:
+def _follow(activity: Flow | None, pid: int | None) -> None:
     """Wait, on a thread of our own, until a process has ended; whoever started it may reap it."""
     if activity is None or pid is None:
         return
     activity.place, activity.start = (pid, "process"), clock()
 
     def follow() -> None:
+        ended = "done"
         with contextlib.suppress(psutil.Error, ChildProcessError):
             if hasattr(os, "waitid"):
-                os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+                seen = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+                if seen is not None and seen.si_status:
+                    how = "exit code" if seen.si_code == os.CLD_EXITED else "signal"
+                    ended = f"{how} {seen.si_status}"
             else:
                 process = psutil.Process(pid)
                 while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                     time.sleep(0.002)
-        activity.finish = clock()
+        activity.finish, activity.ended = clock(), ended
 
     thread = threading.Thread(target=follow, name=f"follows process {pid}", daemon=True)
     _followers.append((thread, pid))

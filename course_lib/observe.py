@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 import threading
-import time
 from collections.abc import Iterator
+from time import process_time, thread_time  # whatever the observed code does to `time`
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from course_lib.activity import Activity, current
+from course_lib.activity import Activity, Flow, current
 from course_lib.machine import busy_so_far
-from course_lib.record import CALL, WAIT, clock
+from course_lib.record import CALL, WAIT, clock, told
 
 if TYPE_CHECKING:
     from course_lib.trace import Trace
@@ -39,13 +39,11 @@ class Observation:
         self.trace = Trace.__new__(Trace)  # filled when the block ends
         self.before = current.get()
         outer = self.before.lists if self.before else ()
-        root = Activity("main", self.before, (*outer, self.activities))
-        for activities in root.lists:
-            activities.append(root)
-        hooks.install()
+        root = Flow("main", self.before, (*outer, self.activities))
+        hooks.install(root)
         self.children = hooks.children_cpu()
         self.busy = busy_so_far()
-        self.cpu, thread = time.process_time(), time.thread_time()
+        self.cpu, thread = process_time(), thread_time()
         self.root, self.root_cpu = root, thread
         root.place = threading.get_ident()
         root.born = root.start = clock()
@@ -61,10 +59,11 @@ class Observation:
         from course_lib import hooks
 
         root = self.root
-        root.finish, root.cpu = clock(), time.thread_time() - self.root_cpu
-        cpu, busy = time.process_time() - self.cpu, busy_so_far() - self.busy
+        root.ended = told(error) if error is not None else "done"
+        root.finish, root.cpu = clock(), thread_time() - self.root_cpu
+        cpu, busy = process_time() - self.cpu, busy_so_far() - self.busy
         current.set(self.before)
-        hooks.remove()
+        hooks.remove(root)
         cpu += hooks.cpu_since(self.children)
         self.trace.__dict__.update(_trace(self.activities, root, cpu, busy).__dict__)
 
@@ -101,16 +100,16 @@ def _trace(activities: list[Activity], root: Activity, cpu: float, busy: float) 
     from course_lib.trace import Trace
 
     zero, end = root.start or 0, root.finish or 0
-    begun = [activity for activity in activities if (activity.steps or activity).start is not None]
+    begun = [activity for activity in activities if activity.start is not None]
     held = _held(begun, end)
     places: dict[object, int] = {}
     rows, spans = [], []
     for number, activity in enumerate(begun):
         own = _interval(activity, end)
-        finish = activity.finish if activity.steps is None else activity.steps.finish
         born, start = _seconds(activity.born, zero), _seconds(own[0], zero)
-        finished = _seconds(None if finish is None else own[1], zero)
-        rows.append((activity.name, born, start, finished, activity.cpu + activity.lanes_cpu))
+        finished = _seconds(None if activity.finish is None else own[1], zero)
+        cpu_seconds = activity.cpu + (activity.lanes_cpu if isinstance(activity, Flow) else 0.0)
+        rows.append((activity.name, born, start, finished, cpu_seconds))
         worker = places.setdefault(activity.place, len(places))
         for start, stop, kind in _spans(activity, own, held[number]):
             spans.append((number, worker, -1, _seconds(start, zero), _seconds(stop, zero), kind))
@@ -120,7 +119,10 @@ def _trace(activities: list[Activity], root: Activity, cpu: float, busy: float) 
     return Trace.build(
         rows,
         spans,
-        outcomes=tuple("still running" if math.isnan(row[3]) else "done" for row in rows),
+        outcomes=tuple(
+            "still running" if math.isnan(row[3]) else activity.ended or "done"
+            for activity, row in zip(begun, rows, strict=True)
+        ),
         cpu=cpu,
         end=(end - zero) / 1e9,
         others=max(0.0, busy - cpu),
@@ -134,9 +136,7 @@ def _seconds(moment: int | None, zero: int) -> float:
 
 
 def _interval(activity: Activity, end: int) -> Span:
-    timed = activity.steps or activity
-    start = timed.start or 0
-    return start, min(timed.finish or end, end)
+    return activity.start or 0, min(activity.finish or end, end)
 
 
 def _held(activities: list[Activity], end: int) -> list[list[Span]]:
@@ -153,8 +153,8 @@ def _held(activities: list[Activity], end: int) -> list[list[Span]]:
 
 def _spans(activity: Activity, own: Span, held: list[Span]) -> Iterator[tuple[int, int, str]]:
     yield from ((start, stop, "held") for start, stop in held)
-    if activity.steps is not None:
-        for start, stop, kind, _ in activity.steps.spans():
+    if (steps := activity.steps) is not None:
+        for start, stop, kind, _ in steps:
             parts = [(start, stop)] if kind != WAIT else without((start, stop), held)
             yield from ((a, b, kind) for a, b in clipped(parts, own))
         return

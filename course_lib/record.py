@@ -22,12 +22,26 @@ from functools import cache
 from types import CoroutineType, TracebackType
 from typing import Any, Self, TypeGuard
 
+from course_lib.forks import Alone, end_all
 from course_lib.ready import queued
 from course_lib.tasks import Compute, Pace, Step, Wait
 
-__all__ = ["Lost", "Record", "Recorder", "Stepwise", "Stopped", "clock", "sendable"]
+__all__ = [
+    "Lost",
+    "Record",
+    "Recorder",
+    "Steps",
+    "Stepwise",
+    "Stopped",
+    "clock",
+    "named",
+    "sendable",
+    "told",
+]
 
 clock = time.perf_counter_ns
+
+Span = tuple[int, int, str, int]  #: start, stop, kind, core
 
 #: What a span shows: the task ran · it waited · it was in a callable, whose inside isn't seen ·
 #: it ran, in chunks too coarse to tell when.
@@ -54,15 +68,17 @@ class Record:
     start: int | None
     finish: int | None = None
     cpu: float = 0
-    spans: list[tuple[int, int, str, int]] = field(default_factory=list)  # start, stop, kind, core
+    spans: list[Span] = field(default_factory=list)
     value: Any = None
     error: BaseException | None = None
     parts: list[Record] = field(default_factory=list)  # what other workers did for this task
     queued: float = math.nan  # seconds in which it had no core; NaN where the system doesn't tell
+    forked: list[int] = field(default_factory=list)  # the processes that the learner's code forked
 
 
 def sendable(record: Record, dumps: Callable[[object], bytes] = pickle.dumps) -> Record:
     """Return a record that can be sent to another process: what can't is told in words."""
+    end_all(record.forked)  # which only this process can do
     if record.error is not None:
         where = "".join(traceback.format_tb(record.error.__traceback__)[1:])
         record.error.add_note(f"In the worker:\n{where}")
@@ -229,14 +245,15 @@ class Recorder:
         """Call the learner's own function. What it does inside isn't seen, only its CPU time."""
         begin, cpu, core = clock(), time.thread_time_ns(), this_core()
         try:
-            return function()
+            with Alone(self.record.forked):
+                return function()
         finally:
             self.record.spans.append((begin, clock(), CALL, core))
             self.record.cpu += time.thread_time_ns() - cpu
 
     async def _stepwise(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """Await the learner's own coroutine: each of its steps runs, between two steps it waits."""
-        seen, record = Stepwise(coroutine), self.record
+        seen, record = Steady(coroutine, self.record.forked), self.record
         record.spans.pop()  # the call that only made the coroutine
         try:
             return await seen
@@ -262,38 +279,62 @@ def _awaits(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
     return isinstance(value, Coroutine)
 
 
-class Stepwise(Coroutine[Any, Any, Any]):
+def told(error: BaseException) -> str:
+    """Say in words how something ended that has raised this."""
+    asyncio = sys.modules.get("asyncio")
+    if isinstance(error, Stopped) or (asyncio and isinstance(error, asyncio.CancelledError)):
+        return "stopped"
+    if isinstance(error, Lost):
+        return "its worker died"
+    return named(error)
+
+
+def named(error: BaseException) -> str:
+    """Return an error's name and its words, if it has some."""
+    try:
+        words = str(error)
+    except Exception:  # noqa: BLE001 - whatever the learner's errors do
+        words = ""
+    return type(error).__name__ + (f": {words}" if words else "")
+
+
+class Steps(Coroutine[Any, Any, Any]):
     """A coroutine around another: it passes everything on and records when each step ran.
 
     An event loop drives a coroutine by `send` and `throw`; what lies between two such calls is
-    the time in which the coroutine had handed the loop to others.
+    the time in which the coroutine had handed the loop to others. There may be very many: so it
+    is small, and `__next__`, which a loop calls at each step, is short.
     """
 
-    __slots__ = ("_coroutine", "_send", "ended", "times")
+    __slots__ = ()
+    _coroutine: Coroutine[Any, Any, Any]
+    times: array[int]  # when it was made, and then: start, stop, start, stop, …
+    ended: str  # how it ended, in words
 
-    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self._coroutine, self._send = coroutine, coroutine.send
-        self.times = array("q")  # start, stop, start, stop, …
-        self.ended = False
-
-    def send(self, value: Any) -> Any:
-        """Do the next step."""
+    def __next__(self) -> Any:
         self.times.append(clock())
         try:
-            return self._send(value)
-        except BaseException:  # StopIteration, too: it has come to its end
-            self.ended = True
+            return self._coroutine.send(None)
+        except BaseException as error:  # StopIteration, too: it has come to its end
+            self.ended = "done" if isinstance(error, StopIteration) else told(error)
             raise
         finally:
             self.times.append(clock())
 
+    def send(self, value: Any) -> Any:
+        """Do the next step."""
+        return self._step(self._coroutine.send, value)
+
     def throw(self, *error: Any) -> Any:
         """Do the next step, which begins with an error."""
+        return self._step(self._coroutine.throw, *error)
+
+    def _step(self, act: Callable[..., Any], *what: Any) -> Any:
         self.times.append(clock())
         try:
-            return self._coroutine.throw(*error)
-        except BaseException:
-            self.ended = True
+            return act(*what)
+        except BaseException as error:
+            self.ended = "done" if isinstance(error, StopIteration) else told(error)
             raise
         finally:
             self.times.append(clock())
@@ -308,29 +349,56 @@ class Stepwise(Coroutine[Any, Any, Any]):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Any:
-        return self.send(None)
-
     def __getattr__(self, name: str) -> Any:  # cr_code, __qualname__ …: as the one inside
         return getattr(self._coroutine, name)
 
     @property
     def start(self) -> int | None:
         """When the first step began."""
-        return self.times[0] if self.times else None
+        return self.times[1] if len(self.times) > 1 else None
 
     @property
     def finish(self) -> int | None:
         """When the last step ended."""
         return self.times[-1] if self.ended else None
 
-    def spans(self) -> list[tuple[int, int, str, int]]:
+    def spans(self) -> list[Span]:
         """Return the steps as run spans, and the times between them as wait spans."""
         edges, found = self.times, []
-        for i in range(1, len(edges)):
+        for i in range(2, len(edges)):
             if edges[i] > edges[i - 1]:
-                found.append((edges[i - 1], edges[i], RUN if i % 2 else WAIT, -1))
+                found.append((edges[i - 1], edges[i], WAIT if i % 2 else RUN, -1))
         return found
+
+
+class Stepwise(Steps):
+    """A coroutine around another, by itself."""
+
+    __slots__ = ("_coroutine", "ended", "times")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self._coroutine, self.ended = coroutine, ""
+        self.times = array("q", (clock(),))
+
+
+class Steady(Stepwise):
+    """One that a run awaits: should a step fork, the copy of the loop ends with that step."""
+
+    __slots__ = ("_forked",)
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], forked: list[int]) -> None:
+        super().__init__(coroutine)
+        self._forked = forked
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+    def _step(self, act: Callable[..., Any], *what: Any) -> Any:
+        return super()._step(self._alone, act, *what)
+
+    def _alone(self, act: Callable[..., Any], *what: Any) -> Any:
+        with Alone(self._forked):
+            return act(*what)
 
 
 @cache

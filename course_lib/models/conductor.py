@@ -7,18 +7,22 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterable, Iterator
 from functools import partial
 from importlib import import_module
 
 from course_lib.errors import RunError, RunTimeout, TaskFailed, WorkerDied
 from course_lib.models.stage import Stage
 from course_lib.patience import Line, patient
+from course_lib.record import named
 from course_lib.service import service
 from course_lib.tasks import Wait
 from course_lib.trace import Trace
 
 PLAYERS = {"async": "asynchronous"}  # `async` is a word of the language, so no file can have it
+#: Models whose tasks call functions in this process, where these may start threads.
+CALL_HERE = ("sequential", "threads", "async", "fork_join", "actors", "csp")
 SET_UP = 60.0  # seconds in which the workers must be there
 GRACE = 1.0  # seconds in which a cancelled run must end
 
@@ -30,7 +34,7 @@ def conduct(stage: Stage, timeout: float) -> Trace:
     """
     play = import_module(f"course_lib.models.{PLAYERS.get(stage.model, stage.model)}").play
     failure: list[BaseException] = []
-    done = threading.Event()
+    done, before = threading.Event(), set(threading.enumerate())
 
     def perform() -> None:
         try:
@@ -57,20 +61,24 @@ def conduct(stage: Stage, timeout: float) -> Trace:
         patient(done, GRACE)
         interrupt.trace = stage.trace()  # type: ignore[attr-defined]
         interrupt.add_note(
-            _still_running(stage) or "The run was ended; all of its tasks have stopped."
+            _still_running(stage, before) or "The run was ended; all of its tasks have stopped."
         )
         raise
-    trace, running = stage.trace(), _still_running(stage)
+    finally:
+        stage.end_forked()
+    trace, running = stage.trace(), _still_running(stage, before)
     if not in_time:
         raise RunTimeout(timeout, trace, running)
     if failure:
         (error,) = failure
-        raise RunError(f"the run can't go on: {type(error).__name__}: {error}", trace) from error
+        raise RunError(f"the run can't go on: {named(error)}", trace) from error
     if stage.died is not None:
         raise WorkerDied(trace) from stage.died
     for index, record in sorted(stage.records.items()):
         if record.error is not None:
             raise TaskFailed(stage.tasks[index].name, record.error, trace) from record.error
+    if running:
+        warnings.warn(running, RuntimeWarning, stacklevel=3)
     return trace
 
 
@@ -80,19 +88,28 @@ def progress(stage: Stage) -> tuple[str, float]:
     return f"{stage.model}: {done:,} of {tasks:,} tasks done", done / tasks
 
 
-def _still_running(stage: Stage) -> str:
+def _still_running(stage: Stage, before: set[threading.Thread]) -> str:
     """Name the threads that don't stop: Python can't end a thread from outside."""
     end = time.monotonic() + 0.2
-    for thread in stage.threads:  # one that is about to end shall have the time to
-        thread.join(max(0.0, end - time.monotonic()))
-    alive = [thread for thread in stage.threads if thread.is_alive()]
-    if not alive:
+    said = []
+    if alive := _alive(stage.threads, end):
+        records = stage.records.items()
+        busy = [repr(stage.tasks[i].name) for i, r in records if r.start and r.finish is None]
+        said.append(f"thread {alive}, in task {', '.join(busy)}")
+    if stage.model in CALL_HERE and any(callable(s) for task in stage.tasks for s in task.steps):
+        others = set(threading.enumerate()) - before - set(stage.threads)
+        if alive := _alive(others, end):
+            said.append(f"thread {alive}, which was started during the run")
+    if not said:
         return ""
-    busy = [
-        f"{stage.tasks[i].name!r}" for i, r in stage.records.items() if r.start and r.finish is None
-    ]
-    names = ", ".join(repr(thread.name) for thread in alive)
-    return f"Still running, for a thread can't be ended from outside: thread {names}, in task {', '.join(busy)}."
+    return f"Still running, for a thread can't be ended from outside: {'; '.join(said)}."
+
+
+def _alive(threads: Iterable[threading.Thread], end: float) -> str:
+    """Name those that still run at that time: one that is about to end shall have the time to."""
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return ", ".join(repr(thread.name) for thread in threads if thread.is_alive())
 
 
 @contextlib.contextmanager

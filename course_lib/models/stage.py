@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 import time
@@ -11,9 +10,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from course_lib.forks import end_all
 from course_lib.machine import busy_so_far, machine, throttled
 from course_lib.ready import GIL, LOOP, UNKNOWN, causes, queued
-from course_lib.record import NAP, Lost, Record, Recorder, Stopped, clock
+from course_lib.record import NAP, Record, Recorder, clock, told
 from course_lib.tasks import Pace, Task
 
 if TYPE_CHECKING:
@@ -112,6 +112,11 @@ class Stage:
         for act in acts:
             act()
 
+    def end_forked(self) -> None:
+        """End the processes that tasks have forked, and that live on."""
+        for record in list(self.records.values()):
+            end_all(record.forked)
+
     def when_cancelled(self, *acts: Callable[[], object]) -> None:
         """Have these called when the run is cancelled, or now if it has been."""
         with self.lock:
@@ -172,12 +177,8 @@ class Stage:
 
 def outcome(record: Record) -> str:
     """Say in words how a task ended."""
-    if isinstance(record.error, Stopped | asyncio.CancelledError):
-        return "stopped"
-    if isinstance(record.error, Lost):
-        return "its worker died"
     if record.error is not None:
-        return f"{type(record.error).__name__}: {record.error}"
+        return told(record.error)
     if record.start is None:
         return "never started"
     return "done" if record.finish is not None else "still running"

@@ -120,14 +120,14 @@ def helpers_ended() -> Iterator[None]:
     signs_off = "callback=_cleanup"  # how a semaphore's finalizer calls itself
     finalizers: dict[object, object] = vars(util)["_finalizer_registry"]
     ours = [tracker for tracker in trackers if tracker._fd is None]
-    yield
-    for _ in range(50 if ours else 0):
-        multiprocessing.active_children()  # joins those that have been killed
-        gc.collect()  # the pool's semaphores sign off, once its last thread has let go of them
-        if not any(signs_off in repr(left) for left in list(finalizers.values())):
-            break
-        time.sleep(0.01)
-    else:
-        return  # some are in use: leave the trackers with them
-    for tracker in ours:
-        tracker._stop()
+    try:
+        yield
+    finally:
+        for _ in range(50 if ours else 0):
+            multiprocessing.active_children()  # joins those that have been killed
+            gc.collect()  # the pool's semaphores sign off, once its last thread has let go of them
+            if not any(signs_off in repr(left) for left in list(finalizers.values())):
+                for tracker in ours:
+                    tracker._stop()
+                break  # else some are in use: leave the trackers with them
+            time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""Show the course's speed on this machine: `python -m tests.benchmarks`.
+"""Show the course's speed on this machine: `python -m tests.benchmarks [NAME …]`.
 
 Tests assert properties that hold on any machine. Here are figures, each beside those of its peers
 from the same run. An aim counts as met if the median meets it; one that is missed is no error.
@@ -27,19 +27,19 @@ from tests.benchmarks import (
 from tests.benchmarks.table import table
 
 BENCHMARKS = {
-    "A fresh interpreter, from start to end": importing.rows,
-    "A loop in chunks, and what a watcher adds to each": tick.rows,
-    "A speed-up, beside a process that keeps a core busy": speedup.rows,
-    "Amdahl's law, measured": amdahl.rows,
-    "A class's machines": classroom.rows,
-    "Cores busy, observed and as the system accounts": accounts.rows,
-    "Turns with the GIL, as a timeline shows them": turns.rows,
-    "asyncio, bare and observed": loop.rows,
-    "Worker processes": pools.rows,
-    "A simulated machine": simulated.rows,
-    "A timeline, from the trace to the PNG": timeline.rows,
-    "A browser's frames (more is better)": player.rows,
-    "From a slider to the picture, in JupyterLab": sliders.rows,
+    "importing": ("A fresh interpreter, from start to end", importing.rows),
+    "tick": ("A loop in chunks, and what a watcher adds to each", tick.rows),
+    "speedup": ("A speed-up, beside a process that keeps a core busy", speedup.rows),
+    "amdahl": ("Amdahl's law, measured", amdahl.rows),
+    "classroom": ("A class's machines", classroom.rows),
+    "accounts": ("Cores busy, observed and as the system accounts", accounts.rows),
+    "turns": ("Turns with the GIL, as a timeline shows them", turns.rows),
+    "loop": ("asyncio, bare and observed", loop.rows),
+    "pools": ("Worker processes", pools.rows),
+    "simulated": ("A simulated machine", simulated.rows),
+    "timeline": ("A timeline, from the trace to the PNG", timeline.rows),
+    "player": ("A browser's frames (more is better)", player.rows),
+    "sliders": ("From a slider to the picture, in JupyterLab", sliders.rows),
 }
 
 
@@ -47,10 +47,15 @@ def main() -> None:
     """Run each benchmark and print its table."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds: the figures mean little")
-    quick = parser.parse_args().quick
+    parser.add_argument("name", nargs="*", help=f"which: {', '.join(BENCHMARKS)}; if none, all")
+    given = parser.parse_args()
+    for name in given.name:
+        if name not in BENCHMARKS:
+            parser.error(f"name must be one of {', '.join(BENCHMARKS)}, not {name!r}")
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}")
-    for title, rows in BENCHMARKS.items():
-        print("\n" + table(title, rows(quick)), flush=True)
+    for name in given.name or BENCHMARKS:
+        title, rows = BENCHMARKS[name]
+        print("\n" + table(title, rows(given.quick)), flush=True)
 
 
 if __name__ == "__main__":

@@ -342,7 +342,7 @@ def test_an_error_in_a_thread_ends_its_task(monkeypatch: pytest.MonkeyPatch) -> 
 
     trace = recorded(lambda: in_threads(1, fail))
     assert seen == [ArithmeticError]
-    assert trace.outcomes == ("done", "done")
+    assert trace.outcomes == ("done", "ArithmeticError")
 
 
 def test_nested_blocks_each_have_their_trace() -> None:

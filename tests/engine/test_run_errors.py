@@ -471,6 +471,13 @@ def interrupt() -> Iterator[Callable[[], object]]:
     signal.signal(signal.SIGINT, before)
 
 
+INTERRUPTED = (  # just when psutil had opened a file: nobody is left to close it then
+    "ignore:unclosed file .*/proc/:ResourceWarning",
+    r"ignore:Exception ignored in. <_io\.\w+ name='/proc/:pytest.PytestUnraisableExceptionWarning",
+)
+
+
+@pytest.mark.filterwarnings(*INTERRUPTED)
 @pytest.mark.parametrize("kind", LONG)
 @pytest.mark.parametrize("model", HAVE if sys.platform != "win32" else IN_THIS_PROCESS)
 def test_an_interrupt_ends_the_run_and_keeps_the_trace(
@@ -496,6 +503,7 @@ def test_an_interrupt_ends_the_run_and_keeps_the_trace(
     assert "The run was ended" in "".join(caught.value.__notes__)
 
 
+@pytest.mark.filterwarnings(*INTERRUPTED)
 def test_an_interrupt_while_a_function_hangs_names_it(interrupt: Callable[[], object]) -> None:
     let_go = threading.Event()
     try:

@@ -722,6 +722,11 @@ def test_a_hostile_program_is_no_pass_and_its_report_is_a_verdict() -> None:
     assert "It printed:\nhi" in text_of(verdict)
 
 
+# An interrupt may come just when psutil has opened a file: nobody is left to close it then.
+@pytest.mark.filterwarnings("ignore:unclosed file .*/proc/:ResourceWarning")
+@pytest.mark.filterwarnings(
+    r"ignore:Exception ignored in. <_io\.\w+ name='/proc/:pytest.PytestUnraisableExceptionWarning"
+)
 @pytest.mark.parametrize("body", ["time.sleep(60)", HANDLERS, BOMB])
 def test_an_interrupt_ends_a_check_at_once(body: str) -> None:
     sent: list[float] = []
