@@ -123,6 +123,7 @@ class Grain:
             level=(1.0, "one after the other", "slower"),
         )
         bundle = picture._repr_mimebundle_()
+        bundle["text/plain"] = repr(self)
         bundle["text/html"] += html_table(self.caption, self.head, self.rows(), self.note)
         return bundle
 
