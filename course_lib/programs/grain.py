@@ -124,6 +124,7 @@ class Grain:
             logarithmic=True,
         )
         bundle = picture._repr_mimebundle_()
+        bundle["text/plain"] = repr(self)
         bundle["text/html"] += html_table(self.caption, self.head, self.rows(), self.note)
         return bundle
 

@@ -67,5 +67,6 @@ class Hearts:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         bundle = self.picture()._repr_mimebundle_()
+        bundle["text/plain"] = repr(self)
         bundle["text/html"] += html_table("a heart beside a computation", HEAD, self.rows())
         return bundle

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ BYTES = np.random.default_rng(1).integers(0, 64, 1 << 20, np.uint8).tobytes()
 SHORT = BYTES[:1000]
 LARGE = 8_000_000  # numbers of 8 bytes: more than most caches hold
 ADDITIONS = 12
+PATIENCE = 1.2  # seconds
 SMALL = 16_000
 
 
@@ -117,6 +119,8 @@ class Pair:
 def pair(name: str, rounds: int = 3) -> Pair:
     """Run both tasks one after the other, then on two threads; so many times, and the best counts.
 
+    After 1.2 seconds no further round is begun.
+
     Raises
     ------
     ValueError, TypeError
@@ -128,7 +132,10 @@ def pair(name: str, rounds: int = 3) -> Pair:
     if name.startswith("np.add"):
         arrays()
     found: dict[str, list[Trace]] = {"sequential": [], "threads": []}
-    for _ in range(rounds):
+    end = time.monotonic() + PATIENCE
+    for done in range(rounds):
+        if done and time.monotonic() > end:
+            break
         for model, traces in found.items():
             traces.append(run(tasks, model))
     best = (min(traces, key=lambda trace: trace.makespan) for traces in found.values())
