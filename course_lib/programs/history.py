@@ -26,6 +26,7 @@ DATA = Path(__file__).parent / "history.json"
 #: What an event is about, and its mark in the picture.
 KINDS = {"tasks": "o", "processors": "s", "chips": "^", "ideas": "D", "Python": "P"}
 ONE_CORE_UNTIL = 2005.0  # for mainstream machines, about
+WHOLE = "\N{NON-BREAKING HYPHEN}"  # so that a table leaves a date in one line
 LAST = "Pentium 4 570"  # of those whose clock rate rose as it had for decades
 
 
@@ -136,12 +137,12 @@ def sources(of: str = "events") -> Sheet:
         If `of` is neither "events" nor "processors".
     """
     if one_of("of", of, ("events", "processors")) == "events":
-        rows = [(event.date, event.what, event.source) for event in events()]
+        rows = [(event.date.replace("-", WHOLE), event.what, event.source) for event in events()]
         return Sheet("dates and their sources", ("date", "what", "source"), tuple(rows))
     table = [
         (
             one.name,
-            one.date,
+            one.date.replace("-", WHOLE),
             f"{one.base_mhz:g}",
             f"{one.top_mhz:g}" if one.top_mhz > one.base_mhz else "–",
             f"{one.cores}",
