@@ -12,7 +12,7 @@ const CHANGES = {
 function render({ model, el }) {
   const facts = model.get("facts");
   const settings = { ...model.get("settings") };
-  let [chart, waiting] = [null, 0];
+  let [chart, brush, waiting] = [null, null, 0];
 
   const group = { role: "group", "aria-label": "Amdahl explorer" };
   const names = "course-player course-explorer course-amdahl";
@@ -68,16 +68,16 @@ function render({ model, el }) {
     range.value = most;
     const found = whatIf(settings);
     Object.values(found).forEach((row, at) => {
-      const texts = [row.workers, `${say(100 * row.time, 1)}\u00a0%`, say(row.speedup), say(row.limit)];
+      const texts = [`${row.workers}`, `${say(100 * row.time, 1)}\u00a0%`, say(row.speedup), say(row.limit)];
       texts.push(`${say(100 * row.efficiency, 0)}\u00a0%`);
-      texts.forEach((text, cell) => (cells[at][cell].textContent = text));
+      texts.forEach((text, cell) => tell(cells[at][cell], text));
     });
     const { now } = found;
     const efficiency = `${say(100 * now.efficiency, 0)}\u00a0%`;
-    [say(now.speedup), say(now.limit), efficiency].forEach((text, at) => (shown[at].textContent = text));
-    result.textContent = sentence(found);
+    [say(now.speedup), say(now.limit), efficiency].forEach((text, at) => tell(shown[at], text));
+    tell(result, sentence(found));
     canvas.setAttribute("aria-label", describe(found));
-    waiting ||= requestAnimationFrame(draw);
+    redraw();
   }
 
   function sentence({ now, halve, double }) {
@@ -115,13 +115,29 @@ function render({ model, el }) {
     set({ workers, parallel: Math.min(FINEST, Math.max(0, parallel)) });
   }
 
-  function draw() {
-    waiting = 0;
+  // Fit the chart to its place. Moving a slider doesn't: to ask for sizes and colors takes time.
+  function fit() {
     const width = stage.clientWidth;
     if (width <= 0) return;
     const height = Math.round(Math.max(220, Math.min(380, 0.62 * width)));
     chart = chartOf(width, height, settings.most);
-    paintChart(brushFor(canvas, width, height), chart, settings, facts.measured, facts.colors);
+    brush = brushFor(canvas, width, height);
+    redraw();
+  }
+
+  function draw() {
+    waiting = 0;
+    if (!chart) return;
+    if (chart.most !== settings.most) chart = chartOf(chart.width, chart.height, settings.most);
+    paintChart(brush, chart, settings, facts.measured, facts.colors);
+  }
+
+  function redraw() {
+    waiting ||= requestAnimationFrame(draw);
+  }
+
+  function tell(element, text) {
+    if (element.textContent !== text) element.textContent = text;
   }
 
   function spell() {
@@ -155,9 +171,8 @@ function render({ model, el }) {
 
   keepKeys(root, {});
   for (const type of ["pointerdown", "pointermove"]) stage.addEventListener(type, drag);
-  const redraw = () => (waiting ||= requestAnimationFrame(draw));
-  const size = new ResizeObserver(redraw);
-  const theme = new MutationObserver(() => (spell(), redraw()));
+  const size = new ResizeObserver(fit);
+  const theme = new MutationObserver(() => (spell(), fit()));
   set({});
   spell();
   size.observe(root);

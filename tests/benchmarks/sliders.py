@@ -6,6 +6,7 @@ And the player's frames a second there, with 1,000 spans, while the kernel is bu
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,6 @@ def rows(quick: bool = False) -> list[Row]:
     ]
 
 
-def quantiles(found: list[tuple[list[float], ...]], at: int, share: float) -> list[float]:
+def quantiles(found: Sequence[tuple[list[float], ...]], at: int, share: float) -> list[float]:
     """Return what that share of a slider's moves took at most, once a round."""
     return [float(np.quantile(rounds[at], share)) for rounds in found]
