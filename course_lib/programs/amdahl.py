@@ -160,7 +160,12 @@ class Curve:
         return fit_amdahl(self.workers, self.speedup, self.overhead)
 
 
-def measure(parallel: float = 0.9, workers: Sequence[int] | None = None, repeats: int = 7) -> Curve:
+def measure(
+    parallel: float = 0.9,
+    workers: Sequence[int] | None = None,
+    repeats: int = 7,
+    budget: float = 4.5,
+) -> Curve:
     """Measure the archive's speed-up, again and again in turn.
 
     Parameters

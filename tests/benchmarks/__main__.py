@@ -11,6 +11,7 @@ import platform
 
 from tests.benchmarks import (
     accounts,
+    amdahl,
     importing,
     loop,
     player,
@@ -28,6 +29,7 @@ BENCHMARKS = {
     "A fresh interpreter, from start to end": importing.rows,
     "A loop in chunks, and what a watcher adds to each": tick.rows,
     "A speed-up, beside a process that keeps a core busy": speedup.rows,
+    "A program with a serial part, and Amdahl's law": amdahl.rows,
     "Cores busy, observed and as the system accounts": accounts.rows,
     "Turns with the GIL, as a timeline shows them": turns.rows,
     "asyncio, bare and observed": loop.rows,
