@@ -200,11 +200,11 @@ def _measured(program: Callable[[], Any]) -> Run:
     cpu, raw = meter.read()
     took = time.perf_counter() - began
     if isinstance(result, Trace):
-        return Run(result.makespan, _without_queues(result), result.cpu, took)
+        return Run(result.makespan, without_queues(result), result.cpu, took)
     return Run(raw, _without_queue(raw, cpu, wait, before), cpu, took)
 
 
-def _without_queues(trace: Trace) -> float:
+def without_queues(trace: Trace) -> float:
     """Return the makespan of independent tasks, had each worker always had a core.
 
     Then a worker ends as much earlier as its tasks have waited for one.

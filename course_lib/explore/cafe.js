@@ -38,7 +38,7 @@ function render({ model, el }) {
   let [place, layout, brush, where, frame, waiting] = [{ left: 0, scale: 0 }, null, null, [], 0, 0];
 
   const group = { role: "group", "aria-label": "Coffee bar" };
-  const root = add(el, "div", { className: "course-player course-cafe" }, group);
+  const root = add(el, "div", { className: "course-player course-explorer course-cafe" }, group);
   const scene = add(add(root, "div", { className: "scene" }), "canvas", {}, { role: "img" });
   const stage = add(root, "div", { className: "stage" });
   const curve = add(stage, "canvas", {}, { role: "img" });
@@ -65,16 +65,9 @@ function render({ model, el }) {
   add(form, "legend", { textContent: "The bar, and its orders" });
   const inputs = {};
   for (const [name, [text, min, max, size, words]] of Object.entries(SLIDERS)) {
-    const label = add(form, "label", { textContent: `${text}: ` });
-    const value = add(label, "b");
-    const slider = { type: "range", min, max, step: size, className: "setting" };
-    const input = (inputs[name] = add(label, "input", slider, { "aria-label": text }));
-    input.write = () => {
-      input.value = settings[name];
-      value.textContent = words(settings[name]);
-      input.setAttribute("aria-valuetext", words(settings[name]));
-    };
-    input.addEventListener("input", () => set({ [name]: Number(input.value) }));
+    const range = { min, max, step: size };
+    const input = (inputs[name] = slide(form, text, range, (value) => set({ [name]: value })));
+    input.write = () => input.tell(settings[name], words(settings[name]));
   }
   for (const [name, text] of Object.entries(BOXES)) {
     const label = add(form, "label");
@@ -90,15 +83,8 @@ function render({ model, el }) {
 
   const side = add(columns, "div");
   const map = add(add(side, "div"), "canvas", {}, { role: "img", "aria-label": "The quadrant" });
-  const table = (caption, heads, className = "") => {
-    const element = add(root, "table", { className });
-    add(element, "caption", { textContent: caption });
-    const row = add(element, "tr");
-    for (const head of heads) add(row, "th", { textContent: head }, { scope: "col" });
-    return element;
-  };
   const heads = ["bar", "minutes", "in flight", "baristas busy", "gave up", "room"];
-  const bars = table("Four bars, and yours, with these orders (simulated)", heads, "bars");
+  const bars = tabulate(root, "Four bars, and yours, with these orders (simulated)", heads, "bars");
   const names = [...facts.bars.map(({ name }, at) => `${at + 1}: ${name}`), "yours: as set above"];
   const rows = names.map((name, at) => {
     const row = add(bars, "tr");
@@ -107,7 +93,7 @@ function render({ model, el }) {
     else head.textContent = name;
     return heads.slice(1).map(() => add(row, "td"));
   });
-  const means = table("On average since opening", ["what", "until now", "the whole run"]);
+  const means = tabulate(root, "On average since opening", ["what", "until now", "the whole run"]);
   const cells = MEANS.map(([text]) => {
     const row = add(means, "tr");
     add(row, "th", { textContent: text }, { scope: "row" });

@@ -19,7 +19,7 @@ __all__ = ["BARS", "Cafe", "cafe"]
 
 HERE = Path(__file__).parent
 SCRIPTS = ("moment.js", "drawing.js", "controls.js", "bar.js", "counter.js", "cafe.js")
-STYLES = ("player.css", "cafe.css")
+STYLES = ("player.css", "explorer.css", "cafe.css")
 PATIENCE = (0, 2, 5, 10, 20)  # minutes; 0: nobody gives up
 
 #: The four bars, one for each room: baristas, orders at once, and whether they share one order.

@@ -35,3 +35,27 @@ function choose(parent, text, options, value, changed) {
   select.addEventListener("change", () => changed(select.value));
   return select;
 }
+
+// Add a slider with its text and value; `tell` sets both, and says the value in words.
+function slide(parent, text, range, changed) {
+  const label = add(parent, "label", { textContent: `${text}: ` });
+  const value = add(label, "b");
+  const properties = { type: "range", ...range, className: "setting" };
+  const input = add(label, "input", properties, { "aria-label": text });
+  input.tell = (number, words) => {
+    input.value = number;
+    value.textContent = words;
+    input.setAttribute("aria-valuetext", words);
+  };
+  input.addEventListener("input", () => changed(Number(input.value)));
+  return input;
+}
+
+// Add a table with a caption and a head.
+function tabulate(parent, caption, heads, className = "") {
+  const element = add(parent, "table", { className });
+  add(element, "caption", { textContent: caption });
+  const row = add(element, "tr");
+  for (const head of heads) add(row, "th", { textContent: head }, { scope: "col" });
+  return element;
+}

@@ -71,6 +71,9 @@ class Exercise:
         The names of what the program is given.
     make : function
         Makes those, anew for each run; takes a folder in which they may keep notes.
+    around : function
+        Takes the program and the folder; returns what is called instead, with what `make` made. Its
+        attribute `__wrapped__` is the program.
     """
 
     title: str
@@ -80,6 +83,9 @@ class Exercise:
     judge: Callable[[Seen, Path], Finding]
     arguments: tuple[str, ...] = ()
     make: Callable[[Path], tuple[Any, ...]] = lambda folder: ()
+    around: Callable[[Callable[..., Any], Path], Callable[..., Any]] = lambda program, folder: (
+        program
+    )
     limits: Limits = LIMITS
     heartbeat: bool = False
 
@@ -162,7 +168,8 @@ def _best_run(
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder:
             made = asked.make(Path(folder))
-            seen = guarded(program, made, asked.limits, heartbeat=asked.heartbeat)
+            called = asked.around(program, Path(folder))
+            seen = guarded(called, made, asked.limits, heartbeat=asked.heartbeat)
             if seen.ended != "returned" or seen.left or seen.lazy:
                 return False, seen, None
             finding = asked.judge(seen, Path(folder))

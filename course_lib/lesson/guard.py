@@ -427,6 +427,7 @@ def program_cells(program: Any) -> tuple[Any, ...]:
 
 def _sources(program: Any) -> dict[str, list[str]]:
     """Return the lines of the cells in which the program and its helpers are written."""
+    program = getattr(program, "__wrapped__", program)
     helpers = [v for v in getattr(program, "__globals__", {}).values() if inspect.isfunction(v)]
     files = {f.__code__.co_filename for f in [program, *helpers] if hasattr(f, "__code__")}
     return {file: linecache.getlines(file) for file in files if not Path(file).is_file()}

@@ -1,4 +1,4 @@
-"""From a slider to the picture, in JupyterLab: the timeline player beside `interact` and matplotlib.
+"""From a slider to the picture, in JupyterLab: explorers beside `interact` and matplotlib.
 
 And the player's frames a second there, with 1,000 spans, while the kernel is busy.
 """
@@ -6,6 +6,7 @@ And the player's frames a second there, with 1,000 spans, while the kernel is bu
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from tests.browser.sliders import frames_while_busy, moves, open_sliders
 
 
 def rows(quick: bool = False) -> list[Row]:
-    """Move both sliders; no rows without a browser."""
+    """Move all sliders; no rows without a browser."""
     program = chromium()
     if program is None:
         return []
@@ -34,11 +35,14 @@ def rows(quick: bool = False) -> list[Row]:
         found = [moves(page, 20) for _ in range(1 if quick else 5)]
         rates = frames_while_busy(page, 1 if quick else 5)
         page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
-    player, plain = ([rounds[at] for rounds in found] for at in range(2))
-    half, most = [[float(np.quantile(one, q)) for one in player] for q in (0.5, 0.95)]
+    explorers = {"the player": 0, "Amdahl's curve": 1}
+    plain = [rounds[2] for rounds in found]
     return [
-        Row("the player, median of 20 moves", "ms", half, aim=16),
-        Row("the player, 95 of 100 moves", "ms", most, aim=33),
+        *(
+            Row(f"{name}, {words} of {of} moves", "ms", quantiles(found, at, share), aim)
+            for name, at in explorers.items()
+            for words, of, share, aim in (("median", 20, 0.5, 16), ("95", 100, 0.95, 33))
+        ),
         Row("interact and matplotlib, median", "ms", [float(np.median(one)) for one in plain]),
         Row(
             "a frame of the player, 1,000 spans, busy kernel",
@@ -47,3 +51,8 @@ def rows(quick: bool = False) -> list[Row]:
             1000 / 55,
         ),
     ]
+
+
+def quantiles(found: Sequence[tuple[list[float], ...]], at: int, share: float) -> list[float]:
+    """Return what that share of a slider's moves took at most, once a round."""
+    return [float(np.quantile(rounds[at], share)) for rounds in found]

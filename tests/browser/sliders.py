@@ -1,7 +1,8 @@
-"""How long it takes from moving a slider to a changed picture: the player's, and a plain notebook's.
+"""How long it takes from moving a slider to a changed picture: an explorer's, and a plain notebook's.
 
 The plain one is made as most notebooks do: `interact` calls a function in the kernel, which draws
-with matplotlib and sends a PNG. Both show the same trace at the same moments.
+with matplotlib and sends a PNG. It shows the player's trace
+at the same moments.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ PATH = "notebooks/sliders.ipynb"
 FIRST = """%matplotlib inline
 import matplotlib.pyplot as plt
 from ipywidgets import FloatSlider, interact
-from course_lib.explore import play, running_numbers
+from course_lib.explore import amdahl, play, running_numbers
 from course_lib.pictures import COLORS
 from course_lib.trace import Trace
 spans = [(n % 8, n % 8, n % 2, n / 500, (n + 5) / 500, "run") for n in range(1000)]
@@ -34,6 +35,7 @@ def show(moment):
 CELLS = [
     FIRST,
     "play(trace)",
+    "amdahl()",
     "interact(show, moment=FloatSlider(min=0, max=2, step=0.01));",
 ]
 
@@ -64,6 +66,27 @@ PLAYER = f"""async count => {{
   return found;
 }}"""
 
+#: The same for the slider of Amdahl's parallel fraction; its picture is compared by its pixels.
+AMDAHL = f"""async count => {{
+  {PAINTED}
+  const slider = document.querySelector(".course-amdahl input[type=range]");
+  const canvas = document.querySelector(".course-amdahl .stage canvas");
+  const found = [];
+  for (let n = 1; n <= count; n++) {{
+    await pause(20 + 7 * n % 30);
+    const before = canvas.toDataURL();
+    await painted();
+    await pause(7 * n % 16);
+    const start = performance.now();
+    slider.value = Number(slider.min) + (slider.max - slider.min) * n / (count + 1);
+    slider.dispatchEvent(new Event("input", {{ bubbles: true }}));
+    await painted();
+    found.push(performance.now() - start);
+    if (canvas.toDataURL() === before) throw new Error("the curve has not moved");
+  }}
+  return found;
+}}"""
+
 #: The same for the plain notebook's slider.
 PLAIN = f"""async count => {{
   {PAINTED}
@@ -85,22 +108,24 @@ PLAIN = f"""async count => {{
 
 
 def open_sliders(page: Page, address: str, course: Path) -> None:
-    """Open a notebook with both, and run it."""
+    """Open a notebook with all of them, and run it."""
     write_notebook(course, PATH, CELLS)
     open_notebook(page, address, PATH)
     run_all(page)
     page.wait_for_function(DONE, timeout=OPENED, polling=100)
-    expect(page.locator(".course-player")).to_have_count(1)
+    expect(page.locator(".course-player")).to_have_count(2)
     expect(page.locator(".widget-interact img")).to_have_count(1)
 
 
-def moves(page: Page, count: int) -> tuple[list[float], list[float]]:
-    """Return how many milliseconds each move took: the player's slider, and the plain one."""
-    page.locator(".course-player .stage").scroll_into_view_if_needed()
+def moves(page: Page, count: int) -> tuple[list[float], list[float], list[float]]:
+    """Return how many milliseconds each move took: the player's, Amdahl's, and the plain slider."""
+    page.locator(".course-player .stage").first.scroll_into_view_if_needed()
     player: list[float] = page.evaluate(PLAYER, count)
+    page.locator(".course-amdahl .stage").scroll_into_view_if_needed()
+    amdahl: list[float] = page.evaluate(AMDAHL, count)
     page.locator(".widget-interact img").scroll_into_view_if_needed()
     plain: list[float] = page.evaluate(PLAIN, count)
-    return player, plain
+    return player, amdahl, plain
 
 
 #: Have the kernel compute for a while.
@@ -111,13 +136,13 @@ BUSY = """seconds => { lesson.sessionContext.session.kernel.requestExecute({
 
 def frames_while_busy(page: Page, rounds: int) -> list[float]:
     """Return how many frames a second the player draws, second by second, beside a busy kernel."""
-    page.locator(".course-player .stage").scroll_into_view_if_needed()
+    page.locator(".course-player .stage").first.scroll_into_view_if_needed()
     page.evaluate(BUSY, rounds + 2)
     page.wait_for_timeout(300)
     found = []
     for _ in range(rounds):
         page.get_by_role("button", name="Whole run").click()
-        slider = page.locator(".course-player input[type=range]")
+        slider = page.locator(".course-player input[type=range]").first
         slider.evaluate(
             "slider => { slider.value = slider.min; "
             "slider.dispatchEvent(new Event('input', { bubbles: true })); }"

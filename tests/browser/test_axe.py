@@ -13,7 +13,7 @@ from tests.browser.lesson import DONE, OPENED, SCREEN, open_notebook, run_all, w
 
 PATH = "notebooks/axe.ipynb"
 FIRST = """from course_lib import Task, compute, machine, observe, run, wait
-from course_lib.explore import cafe, play
+from course_lib.explore import amdahl, cafe, play
 from course_lib.lesson import begin, check, finish, predict, question
 begin('axe')
 trace = run([Task('A', wait(0.1)), Task('B', compute(0.05))], 'threads')"""
@@ -30,6 +30,7 @@ CELLS = [
     "question('02_quadrant/software_parallel')",
     "play(trace)",
     "cafe()",
+    "amdahl(measured=[(1, 1), (2, 1.8)])",
     "room.compare(trace) + point.compare(trace)",
     "number.compare(1.5) + order.compare(['one', 'three', 'two'])",
     "check('02_quadrant/waits', lambda fetch: [print('hi'), fetch()])",
@@ -50,7 +51,7 @@ def page(browser: Browser, address: str, course: Path) -> Iterator[Page]:
         open_notebook(page, address, PATH)
         run_all(page)
         page.wait_for_function(DONE, timeout=OPENED, polling=100)
-        expect(page.locator(".course-player")).to_have_count(2)
+        expect(page.locator(".course-player")).to_have_count(3)
         yield page
         page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
 

@@ -15,7 +15,7 @@ import pytest
 import course_lib
 from course_lib import Speedup, Task, Trace, compute, machine, speedup, wait
 from course_lib.ready import queued
-from course_lib.speedup import Run, _judged, _without_queue, _without_queues
+from course_lib.speedup import Run, _judged, _without_queue, without_queues
 
 SEEN = Trace.build(
     [("A", 0, 0, 1, 1.0), ("B", 0, 0, 1, 1.0)],
@@ -86,14 +86,14 @@ def traced(finish: list[float], queued: tuple[float, ...], **facts: Any) -> Trac
 
 
 def test_a_run_without_waits_ends_with_its_slowest_worker() -> None:
-    assert _without_queues(traced([3.0, 2.5], (1.5, 0.0))) == 2.5
-    assert _without_queues(traced([3.0, 2.0], (0.5, 0.0))) == 2.5
-    assert math.isnan(_without_queues(traced([3.0, 2.0], (math.nan, 0.0))))
+    assert without_queues(traced([3.0, 2.5], (1.5, 0.0))) == 2.5
+    assert without_queues(traced([3.0, 2.0], (0.5, 0.0))) == 2.5
+    assert math.isnan(without_queues(traced([3.0, 2.0], (math.nan, 0.0))))
 
 
 def test_more_workers_than_cores_wait_for_each_other_and_that_counts() -> None:
-    assert math.isnan(_without_queues(traced([3.0, 2.5], (1.5, 0.0), workers=3)))
-    assert math.isnan(_without_queues(traced([3.0, 2.5], (1.5, 0.0), model="async")))
+    assert math.isnan(without_queues(traced([3.0, 2.5], (1.5, 0.0), workers=3)))
+    assert math.isnan(without_queues(traced([3.0, 2.5], (1.5, 0.0), model="async")))
 
 
 def test_one_threads_wait_is_taken_off_but_never_its_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,215 @@
+"""The exercises of lesson 8: shrink the serial part, seen in the curve of speed-up over workers."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from course_lib.laws import karp_flatt
+from course_lib.lesson.exercise import Exercise, Finding, Row
+from course_lib.lesson.exercises.probes import note, notes
+from course_lib.lesson.guard import Limits, Seen
+from course_lib.record import clock
+
+__all__ = ["EXERCISES"]
+
+HOURS = 12
+WORKERS = (1, 2, 4)
+#: Seconds that each step takes: all of it waiting, so that any machine has cores enough.
+LENGTHS = {"load": 0.03, "pack": 0.03, "check": 0.03, "join": 0.003}
+ALONE = LENGTHS["load"] + HOURS * sum(LENGTHS[step] for step in ("pack", "check", "join"))
+ENOUGH = 0.8  # of the time can be divided; 0.92 is possible, 0.46 is what the starter has
+
+
+class Did(NamedTuple):
+    """A step that was done: which, for which hour, from when to when."""
+
+    step: str
+    hour: str
+    start: int
+    stop: int
+
+
+class Step:
+    """One step of the job. It waits as long as it would compute, and writes down that it was done."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path, self.name = str(path), name
+
+    def __call__(self, *given: Any) -> Any:
+        """Do the step; whoever asks waits."""
+        start = clock()
+        time.sleep(LENGTHS[self.name])
+        result, hour = getattr(self, f"_{self.name}")(*given)
+        note(self.path, f"{self.name} {hour} {start} {clock()}")
+        return result
+
+    def _load(self) -> tuple[list[str], str]:
+        return [f"hour{n}" for n in range(HOURS)], "all"
+
+    def _pack(self, hour: str) -> tuple[str, str]:
+        return f"{hour}+packed", hour
+
+    def _check(self, packed: str) -> tuple[bytes, str]:
+        hour, _, done = packed.partition("+")
+        if done != "packed":
+            raise ValueError(f"check takes what pack returned, not {packed!r}")
+        return f"<{hour}>".encode(), hour
+
+    def _join(self, before: bytes, fingerprint: bytes) -> tuple[bytes, str]:
+        return before + fingerprint, fingerprint.decode().strip("<>")
+
+
+class Curve:
+    """The program, called with one worker, with two and with four; each call is written down."""
+
+    def __init__(self, program: Callable[..., Any], path: Path) -> None:
+        self.__wrapped__, self.path = program, str(path)
+
+    def __call__(self, *steps: Step) -> list[str]:
+        """Return what the calls returned, as text."""
+        results = []
+        for workers in WORKERS:
+            start = clock()
+            result = self.__wrapped__(*steps, workers)
+            if inspect.iscoroutine(result):
+                result = asyncio.run(result)
+            note(self.path, f"call {workers} {start} {clock()}")
+            results.append(result.decode() if isinstance(result, bytes) else repr(result))
+        return results
+
+
+def done(folder: Path) -> list[Did]:
+    """Return what was written down."""
+    rows = (line.split() for line in notes(str(folder / "steps")))
+    return [Did(step, hour, int(start), int(stop)) for step, hour, start, stop in rows]
+
+
+def most(steps: Sequence[Did]) -> int:
+    """Return how many steps were under way at most."""
+    edges = [(one.start, 1) for one in steps] + [(one.stop, -1) for one in steps]
+    count = highest = 0
+    for _, change in sorted(edges):
+        count += change
+        highest = max(highest, count)
+    return highest
+
+
+def _judge(seen: Seen, folder: Path) -> Finding:
+    rows = done(folder)
+    calls = {int(one.hour): one for one in rows if one.step == "call"}
+    during = {
+        n: [r for r in rows if r.step != "call" and call.start <= r.start <= call.stop]
+        for n, call in calls.items()
+    }
+    hours = min(len({r.hour for r in during[n] if r.step == "join"}) for n in WORKERS)
+    expected = "".join(f"<hour{n}>" for n in range(HOURS))
+    right = seen.value == [expected] * len(WORKERS)
+    times = [(calls[n].stop - calls[n].start) / 1e9 for n in WORKERS]
+    alone = min(
+        times[0], 1.05 * ALONE
+    )  # had that run been disturbed, the speed-ups would be too high
+    curve = [alone / max(one, 1e-9) for one in times]
+    parallel = 1 - karp_flatt(curve[-1], WORKERS[-1]) if right else 0.0
+    heavy = {n: most([r for r in during[n] if r.step in ("pack", "check")]) for n in WORKERS}
+    over = [n for n in WORKERS if heavy[n] > n]
+    at_once = ", ".join(f"{heavy[n]} with {n}" for n in WORKERS)
+    told = ", ".join(f"{s:.2f} on {n}" for n, s in zip(WORKERS, curve, strict=True))
+    found = (
+        Row("hours done, and signed in order", f"{hours}", f"{HOURS}", right and hours >= HOURS),
+        Row("packing or checking at once, at most", at_once, "no more than workers", not over),
+        Row(
+            f"P, from the speed-up on 4 ({told})",
+            f"{parallel:.2f}" if right else "–",
+            f"{ENOUGH} or more",
+            parallel >= ENOUGH,
+        ),
+    )
+    advice = _wrong(rows, hours, right, over) or _advise(during[WORKERS[-1]], parallel)
+    return Finding(found, advice, certain=not right or bool(over) or parallel < 0.6)
+
+
+def _wrong(rows: Sequence[Did], hours: int, right: bool, over: Sequence[int]) -> str:
+    """Say what is wrong, whatever the speed; empty if nothing is."""
+    if all(one.step == "call" for one in rows):
+        return "None of the four steps was ever called."
+    if hours < HOURS:
+        return f"Only {hours} of {HOURS} hours went through all steps, up to `join`."
+    if not right:
+        return (
+            "The signature is another one than with one worker: each `join` needs what the `join` "
+            "before returned, in the order of the hours. That is the part that stays serial."
+        )
+    if over:
+        return (
+            f"With {over[0]} worker{'s' * (over[0] > 1)}, more hours were packed or checked at "
+            "once. A machine with so many cores couldn't do it: let `workers` bound your pool."
+        )
+    return ""
+
+
+def _advise(rows: Sequence[Did], parallel: float) -> str:
+    if parallel >= ENOUGH:
+        return (
+            "What is left of the serial part is `load` and `join`. To go on, one of those would have "
+            "to be redesigned; more cores alone would soon bring little."
+        )
+    alone = {
+        step: most([one for one in rows if one.step == step]) == 1 for step in ("pack", "check")
+    }
+    if all(alone.values()):
+        return (
+            "With four workers there is still one step after the other: `workers` changes nothing. "
+            "A lock, a pool of one, or asking for each result before the next is handed out?"
+        )
+    for step, other in (("pack", "check"), ("check", "pack")):
+        if alone[step]:
+            share = LENGTHS[step] * HOURS
+            return (
+                f"`{step}` works at one hour after the other, for {share:.2f} s: that is most of the "
+                f"serial part. Does packing or checking an hour need another hour? `{other}` is "
+                "handed to the workers already."
+            )
+    return (
+        "Both `pack` and `check` overlap, but the curve is flatter than it could be: workers wait "
+        "for something, such as the rest of a batch, before they go on."
+    )
+
+
+SHRINK = Exercise(
+    title="Shrink the serial part",
+    asked=(
+        "Write the job anew, so that its parallel fraction is 0.8 or more. It is called with 1, 2 and "
+        "4 workers; never may more hours be packed or checked at once than there are workers. Each step waits as long as it "
+        "would compute, so that any machine has cores enough."
+    ),
+    starter=(
+        "from concurrent.futures import ThreadPoolExecutor\n\n\n"
+        "def program(load, pack, check, join, workers):\n"
+        "    packed = [pack(hour) for hour in load()]\n"
+        '    signature = b""\n'
+        "    with ThreadPoolExecutor(workers) as pool:\n"
+        "        for fingerprint in pool.map(check, packed):\n"
+        "            signature = join(signature, fingerprint)\n"
+        "    return signature\n"
+    ),
+    hints=(
+        "Which steps does only the main thread do? Which of those need what another hour's step made?",
+        "`pack` needs nothing but its own hour. So an hour's `pack` and `check` can be one call.",
+        (
+            "`pool.map(lambda hour: check(pack(hour)), load())` gives the fingerprints, in the order "
+            "of the hours."
+        ),
+    ),
+    judge=_judge,
+    arguments=("load", "pack", "check", "join", "workers"),
+    make=lambda folder: tuple(Step(folder / "steps", name) for name in LENGTHS),
+    around=lambda program, folder: Curve(program, folder / "steps"),
+    limits=Limits(seconds=12.0),
+)
+
+EXERCISES = {"shrink": SHRINK}

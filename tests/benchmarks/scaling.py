@@ -1,0 +1,41 @@
+"""How near measured speed-ups come to Amdahl's law, and whether the fit finds the true fraction.
+
+The program's parallel fraction is known by counting. The interval is from the repeats, and from the
+overhead that the same program showed without a serial part.
+"""
+
+from __future__ import annotations
+
+from course_lib import laws
+from course_lib.programs.archive import archive
+from course_lib.scaling import scaling, worker_counts
+from tests.benchmarks.table import Row
+
+FRACTIONS = (0.5, 0.75, 0.9)
+
+
+def rows(quick: bool = False) -> list[Row]:
+    """Measure each fraction several times, each time beside a program that is all parallel."""
+    repeats, budget = (1, 0.2) if quick else (10, 1.5)
+    most = worker_counts()[-1]
+    counts = worker_counts() if most > 1 else (1, 2)  # on one core, the fit has nothing to find
+    found = []
+    for asked in FRACTIONS:
+        work, control = archive(asked, 0.2), archive(1.0, 0.2)
+        truth, off, outside, blind = work.parallel_fraction, [], 0, 0
+        for _ in range(repeats):
+            overhead = laws.overhead(*scaling(control.verify, counts, budget=budget).pairs)
+            seen = scaling(work.verify, counts, budget=budget)
+            low, high = laws.fit_amdahl(*seen.pairs, overhead=overhead).interval
+            outside += not low <= truth <= high
+            low, high = laws.fit_amdahl(*seen.pairs, overhead=0).interval
+            blind += not low <= truth <= high
+            off.append(100 * (seen.best[most] / laws.amdahl(truth, most) - 1))
+        found += [
+            Row(f"P = {asked}: speed-up, off Amdahl's law, by the quickest runs", "%", off),
+            Row(f"P = {asked}: most that it is below", "%", [-min(off)], 7.0),
+            Row(f"P = {asked}: most that it is above", "%", [max(off)], 2.0),
+            Row(f"P = {asked}: outside its interval, of {repeats}", "", [outside], 1.0),
+            Row(f"P = {asked}: the same without the overhead", "", [blind]),
+        ]
+    return found
