@@ -94,11 +94,11 @@ def test_no_more_connections_than_files_and_the_soft_limit_is_raised() -> None:
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (300, hard))
         assert allow_files(50) == 50  # it isn't lowered
-        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 100
-        assert replies("async", 120, seconds=0.1).connections == 120  # the client raises its own
-        assert allow_files(150) == 150
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 300
+        assert replies("async", 320, seconds=0.1).connections == 320  # the client raises its own
+        assert allow_files(350) == 350
         assert allow_files(10**9) <= 10**9
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
