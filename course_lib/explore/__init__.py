@@ -2,5 +2,6 @@
 
 from course_lib.explore.cafe import cafe
 from course_lib.explore.player import play, running_numbers
+from course_lib.explore.scheduler import every_order, scheduler
 
-__all__ = ["cafe", "play", "running_numbers"]
+__all__ = ["cafe", "every_order", "play", "running_numbers", "scheduler"]
