@@ -21,6 +21,7 @@ from tests.benchmarks import (
     tick,
     timeline,
     turns,
+    twins,
 )
 from tests.benchmarks.table import table
 
@@ -33,6 +34,7 @@ BENCHMARKS = {
     "asyncio, bare and observed": loop.rows,
     "Worker processes": pools.rows,
     "A simulated machine": simulated.rows,
+    "A measured makespan, off the simulated one by": twins.rows,
     "A timeline, from the trace to the PNG": timeline.rows,
     "A browser's frames (more is better)": player.rows,
     "From a slider to the picture, in JupyterLab": sliders.rows,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -226,6 +227,30 @@ def test_shortest_time_to_completion_waits_least(lengths: list[int], arrivals: l
     for policy in ("fifo", "sjf", "rr"):
         other = simulate(tasks, policy=policy, quantum=1 if policy == "rr" else None)
         assert best <= other.turnaround.mean() + 1e-9
+
+
+def test_the_cost_grows_as_n_log_n(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that grows faster than the tasks is a heap's log n: so its operations are counted."""
+    count = 0
+
+    def counted(act: Any) -> Any:
+        def counting(*arguments: Any) -> Any:
+            nonlocal count
+            count += 1
+            return act(*arguments)
+
+        return counting
+
+    class Counting:
+        heappush, heappop = map(counted, (heapq.heappush, heapq.heappop))
+
+    monkeypatch.setattr(sys.modules["course_lib.simulate"], "heapq", Counting)
+    for cores, policy in ((1, "fifo"), (8, "rr"), (1024, "fifo"), (1024, "stcf")):
+        for many in (500, 5_000):
+            tasks = [Task(f"T{n}", compute(0.001 * (n % 7 + 1)), at=n * 1e-6) for n in range(many)]
+            count = 0
+            simulate(tasks, cores, policy, 0.002 if policy == "rr" else None)
+            assert many < count <= 25 * many, (cores, policy, many)
 
 
 # Bad input --------------------------------------------------------------------------------------------
