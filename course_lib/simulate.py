@@ -216,6 +216,20 @@ class Simulation:
                 f"this would be cut into {slices:,.0f} slices, and {MOST_SLICES:,} are the most: "
                 "make the quantum (or the GIL's switch interval) longer, or the tasks shorter"
             )
+        if self.budget is not None and (periods := self.periods()) > MOST_SLICES:
+            raise ValueError(
+                f"with this quota it would take {periods:,.0f} periods of 0.1 s, and "
+                f"{MOST_SLICES:,} are the most: make the quota larger, or the tasks shorter"
+            )
+
+    def periods(self) -> float:
+        """Return how many of a quota's periods there may be, at most, but for switching."""
+        waits = [sum(ns for kind, ns in life.steps if kind == "wait") for life in self.lives]
+        longest = max(life.arrival + own for life, own in zip(self.lives, waits, strict=True))
+        work = sum(life.total for life in self.lives)
+        if not self.budget:
+            return math.inf if work else longest / PERIOD
+        return work / self.budget + (longest + sum(waits) / len(self.workers)) / PERIOD
 
     def play(self) -> None:
         """Go from moment to moment till all is done."""

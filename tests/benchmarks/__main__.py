@@ -24,6 +24,7 @@ from tests.benchmarks import (
     tick,
     timeline,
     turns,
+    twins,
 )
 from tests.benchmarks.table import table
 
@@ -39,6 +40,7 @@ BENCHMARKS = {
     "loop": ("asyncio, bare and observed", loop.rows),
     "pools": ("Worker processes", pools.rows),
     "simulated": ("A simulated machine", simulated.rows),
+    "twins": ("A measured makespan, off the simulated one by", twins.rows),
     "timeline": ("A timeline, from the trace to the PNG", timeline.rows),
     "player": ("A browser's frames (more is better)", player.rows),
     "sliders": ("From a slider to the picture, in JupyterLab", sliders.rows),

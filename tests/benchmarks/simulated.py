@@ -7,6 +7,7 @@ off in their order.
 from __future__ import annotations
 
 import heapq
+import math
 import random
 import time
 from collections.abc import Callable
@@ -21,7 +22,11 @@ def rows(quick: bool = False) -> list[Row]:
     few = [Task(f"T{n}", compute(many / 400_000)) for n in range(100)]
     crowd = [Task(f"T{n}", compute(0.001 * (n % 7 + 1)), at=n * 1e-6) for n in range(many)]
     tenth = crowd[: many // 10]
-    return [
+    sizes = [
+        (cores, [timed(lambda: simulate(own, cores), rounds) for own in (tenth, crowd)])  # noqa: B023
+        for cores in (8, 1024)
+    ]
+    found = [
         Row(f"a bare heap, {many:,} events", "ms", timed(lambda: heap(many), rounds)),
         Row(
             f"round-robin, {many:,} spans",
@@ -29,10 +34,20 @@ def rows(quick: bool = False) -> list[Row]:
             timed(lambda: simulate(few, 8, "rr", 0.0005), rounds),
             aim=1000,
         ),
-        Row(f"{many // 10:,} tasks, 8 cores", "ms", timed(lambda: simulate(tenth, 8), rounds)),
-        Row(f"{many:,} tasks, 8 cores", "ms", timed(lambda: simulate(crowd, 8), rounds)),
-        Row(f"{many:,} tasks, 1,024 cores", "ms", timed(lambda: simulate(crowd, 1024), rounds)),
     ]
+    steeper = 10 * math.log(many) / math.log(many / 10)  # what n log n allows for ten times as many
+    for cores, (small, large) in sizes:
+        found += [
+            Row(f"{many // 10:,} tasks, {cores:,} cores", "ms", small),
+            Row(f"{many:,} tasks, {cores:,} cores", "ms", large),
+            Row(
+                f"the one beside the other, {cores:,} cores",
+                "×",
+                [more / less for less, more in zip(small, large, strict=True)],
+                aim=round(steeper, 1),
+            ),
+        ]
+    return found
 
 
 def heap(many: int) -> None:

@@ -1,4 +1,4 @@
-"""The timeline player in a page with no Lab and no kernel, and how many frames a page draws."""
+"""Widgets, the timeline player among them, in a page with no Lab and no kernel, and how many frames a page draws."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 from typing import Any
 
 import numpy as np
+from anywidget import AnyWidget
 from playwright.sync_api import Page
 
 from course_lib.explore.player import Player
@@ -21,6 +22,13 @@ LOAD = """async script => {
 GET = """state => name => state[name].bytes === undefined
   ? state[name]
   : new DataView(Uint8Array.from(atob(state[name].bytes), c => c.charCodeAt(0)).buffer)"""
+
+#: Show a widget in the page, with these values.
+RENDER = """([values, css]) => {
+  document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
+  const model = { get: name => values[name], on() {}, off() {} };
+  player.default.render({ model, el: document.body });
+}"""
 
 SHOW = f"""([state, css]) => {{
   document.head.append(Object.assign(document.createElement("style"), {{ textContent: css }}));
@@ -56,6 +64,13 @@ def stand(page: Page, player: Player) -> None:
     page.goto("about:blank")
     page.evaluate(LOAD, str(player._esm))
     page.evaluate(SHOW, [state(player), str(player._css)])
+
+
+def show(page: Page, widget: AnyWidget, *names: str) -> None:
+    """Show a widget in an empty page, with these of its values."""
+    page.goto("about:blank")
+    page.evaluate(LOAD, str(widget._esm))
+    page.evaluate(RENDER, [{name: getattr(widget, name) for name in names}, str(widget._css)])
 
 
 def crowd(spans: int, tasks: int = 40, workers: int = 8, seconds: float = 2.0) -> Trace:

@@ -13,7 +13,7 @@ from tests.browser.lesson import DONE, OPENED, SCREEN, open_notebook, run_all, w
 
 PATH = "notebooks/axe.ipynb"
 FIRST = """from course_lib import Task, compute, machine, observe, run, wait
-from course_lib.explore import amdahl, cafe, play
+from course_lib.explore import amdahl, cafe, play, scheduler
 from course_lib.lesson import begin, check, finish, predict, question
 begin('axe')
 trace = run([Task('A', wait(0.1)), Task('B', compute(0.05))], 'threads')"""
@@ -31,6 +31,8 @@ CELLS = [
     "play(trace)",
     "cafe()",
     "amdahl(measured=[(1, 1), (2, 1.8)])",
+    "scheduler()",
+    "scheduler('place')",
     "room.compare(trace) + point.compare(trace)",
     "number.compare(1.5) + order.compare(['one', 'three', 'two'])",
     "check('02_quadrant/waits', lambda fetch: [print('hi'), fetch()])",
@@ -51,7 +53,7 @@ def page(browser: Browser, address: str, course: Path) -> Iterator[Page]:
         open_notebook(page, address, PATH)
         run_all(page)
         page.wait_for_function(DONE, timeout=OPENED, polling=100)
-        expect(page.locator(".course-player")).to_have_count(3)
+        expect(page.locator(".course-player")).to_have_count(5)
         yield page
         page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
 
@@ -99,6 +101,10 @@ def test_no_objection_to_answers_hints_and_errors(page: Page) -> None:
         for choice in form.locator("input:enabled").all()[:1]:
             choice.check()
             form.get_by_role("button", name="Check").click()
+    for game in page.locator(".course-scheduler").all():
+        for name in ("Restart", "Run A", "Undo", "Hint", "Let the adversary try"):
+            for button in game.get_by_role("button", name=name).all():
+                button.click()
     page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
     assert objections(page) == []
 
@@ -118,7 +124,7 @@ def test_everything_can_be_read_at_twice_the_size(
         shown.scroll_into_view_if_needed()
         wide = shown.evaluate("shown => [shown.scrollWidth, shown.clientWidth]")
         assert wide[0] <= wide[1] + 1, (number, wide)
-        if album:
+        if album and shown.is_visible():
             album.mkdir(parents=True, exist_ok=True)
             dark = page.evaluate("() => document.body.dataset.jpThemeLight") == "false"
             shown.screenshot(path=album / f"shown-{number:02}-{zoom}{'-dark' * dark}.png")

@@ -30,11 +30,6 @@ AVERAGES = """([settings, moments]) => {
   const run = player.runBar(settings);
   return moments.map(at => player.averages(run, at * 1e9));
 }"""
-SHOW = """([settings, facts, css]) => {
-  document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
-  const model = { get: name => ({ settings, facts })[name], on() {}, off() {} };
-  player.default.render({ model, el: document.body });
-}"""
 MINUTE = 1e9
 
 PATH = "notebooks/cafe.ipynb"
@@ -192,9 +187,7 @@ def test_each_bar_has_its_room(blank: Page) -> None:
 
 def stand(page: Page, widget: Cafe) -> Locator:
     """Show a café in an empty page."""
-    page.goto("about:blank")
-    page.evaluate(still.LOAD, str(widget._esm))
-    page.evaluate(SHOW, [widget.settings, widget.facts, str(widget._css)])
+    still.show(page, widget, "settings", "facts")
     return page.locator(".course-cafe")
 
 

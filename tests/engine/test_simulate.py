@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -228,6 +229,30 @@ def test_shortest_time_to_completion_waits_least(lengths: list[int], arrivals: l
         assert best <= other.turnaround.mean() + 1e-9
 
 
+def test_the_cost_grows_as_n_log_n(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that grows faster than the tasks is a heap's log n: so its operations are counted."""
+    count = 0
+
+    def counted(act: Any) -> Any:
+        def counting(*arguments: Any) -> Any:
+            nonlocal count
+            count += 1
+            return act(*arguments)
+
+        return counting
+
+    class Counting:
+        heappush, heappop = map(counted, (heapq.heappush, heapq.heappop))
+
+    monkeypatch.setattr(sys.modules["course_lib.simulate"], "heapq", Counting)
+    for cores, policy in ((1, "fifo"), (8, "rr"), (1024, "fifo"), (1024, "stcf")):
+        for many in (500, 5_000):
+            tasks = [Task(f"T{n}", compute(0.001 * (n % 7 + 1)), at=n * 1e-6) for n in range(many)]
+            count = 0
+            simulate(tasks, cores, policy, 0.002 if policy == "rr" else None)
+            assert many < count <= 25 * many, (cores, policy, many)
+
+
 # Bad input --------------------------------------------------------------------------------------------
 
 
@@ -246,6 +271,9 @@ def test_shortest_time_to_completion_waits_least(lengths: list[int], arrivals: l
         ({"workers": 0}, ValueError, "workers must be 1 to"),
         ({"gil": 0.0}, ValueError, "gil must be more than 0"),
         ({"quota": 0}, ValueError, "quota must be more than 0"),
+        ({"quota": 1e-7}, ValueError, "it would take 300,000,000 periods of 0.1 s"),
+        ({"quota": 1e-9}, ValueError, "it would take inf periods"),
+        ({"tasks": [Task("A", wait(1e9))], "quota": 1}, ValueError, "20,000,000,000 periods"),
         ({"quota": "1"}, TypeError, "quota must be a number"),
         ({"split": 1}, TypeError, "split must be True or False"),
         ({"tasks": []}, ValueError, "tasks must hold 1 to"),
