@@ -193,7 +193,7 @@ function render({ model, el }) {
         else step.removeAttribute("aria-current");
       });
       const read = level.steps[thread].slice(0, at).some(([does]) => does === "read");
-      const more = read ? `; it has read, or made: ${state.register[thread]}` : "";
+      const more = read ? `; its own copy: ${state.register[thread]}` : "";
       text.textContent = sayStatus(level, state, thread) + more;
     });
     disable(idle, !free.includes(NOBODY));
