@@ -38,7 +38,7 @@ function sayStatus(level, state, thread) {
     done: state.done[thread] ? `done after turn ${state.done[thread]}` : "done",
     waiting: `waits, ${turns} more turn${turns === 1 ? "" : "s"}`,
     blocked: `${level.names[state.holders[level.locks.indexOf(what)]]} has ${what}'s lock`,
-    ready: "ready",
+    ready: turns > 1 ? `ready, ${turns} turns to go` : "ready",
   }[statusOf(level, state, thread)];
 }
 

@@ -2,7 +2,7 @@
 
 const HELP =
   "A, B, C …: run that thread. 0: leave a core idle. ← (or U): undo. →: redo. R: restart. " +
-  "Space: replay, pause. H: hint. T: let the adversary try. N: next level. Tab: to the next control.";
+  "P: replay, pause. H: hint. T: let the adversary try. N: next level. Tab: to the next control.";
 const PACE = 2.5; // turns a second, in a replay
 const GLIDE = 6; // and after a move
 
@@ -65,6 +65,7 @@ function render({ model, el }) {
 
   // The level with the chosen plans, from its first turn.
   function set() {
+    stop(); // while the states are still those of the old level
     const held = cards.contains(document.activeElement); // or else Lab would get the keys
     level = readLevel(levels[number], plans);
     moves = [];
@@ -193,7 +194,7 @@ function render({ model, el }) {
         else step.removeAttribute("aria-current");
       });
       const read = level.steps[thread].slice(0, at).some(([does]) => does === "read");
-      const more = read ? `; it has read, or made: ${state.register[thread]}` : "";
+      const more = read ? `; its own copy: ${state.register[thread]}` : "";
       text.textContent = sayStatus(level, state, thread) + more;
     });
     disable(idle, !free.includes(NOBODY));
@@ -281,7 +282,7 @@ function render({ model, el }) {
     const act = () => thread < level.names.length && pick(thread);
     return [[letter, act], [letter.toUpperCase(), act]];
   }));
-  const others = { u: undo, r: restart, h: hint, t: adversary, n: goOn };
+  const others = { u: undo, r: restart, p: toggle, h: hint, t: adversary, n: goOn };
   const both = Object.entries(others).flatMap(([key, act]) => [[key, act], [key.toUpperCase(), act]]);
   keepKeys(root, {
     ...run,
@@ -289,7 +290,6 @@ function render({ model, el }) {
     0: () => pick(NOBODY),
     ArrowLeft: undo,
     ArrowRight: redo,
-    " ": toggle,
   });
 
   const away = new IntersectionObserver((seen) => seen.at(-1).isIntersecting || stop());

@@ -238,6 +238,22 @@ def test_undo_redo_hints_and_what_cannot_be_done(browser: Browser) -> None:
         says("0", "Turn 1. A core is left idle.")
 
 
+def test_a_level_may_be_left_in_mid_replay(browser: Browser) -> None:
+    with browser.new_context(viewport=SCREEN) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        errors: list[str] = []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        here = stand(page, "circle", "place")
+        here.get_by_role("button", name="Run A").focus()
+        press(page, "abcpn")
+        expect(here.get_by_role("status")).to_have_text("Place the lock: the beginning.")
+        press(page, "tp")
+        here.get_by_role("combobox", name="A:").select_option(index=2)
+        expect(here.get_by_role("status")).to_have_text("Place the lock: the beginning.")
+        expect(here.get_by_role("button", name="Replay")).to_be_visible()
+        assert not errors
+
+
 @pytest.mark.parametrize("width", [1280, 640, 420])
 def test_it_fits_into_any_width(browser: Browser, width: int) -> None:
     """At 200 % zoom, half as many pixels are left."""

@@ -219,6 +219,19 @@ def test_fifo_is_list_scheduling_and_keeps_grahams_bound(lengths: list[int], cor
     assert trace.makespan <= total / cores + longest + 1e-9
 
 
+@given(TASKS, st.integers(1, 4), st.sampled_from(POLICIES))
+def test_grahams_bound_holds_for_tasks_that_wait(
+    tasks: list[Task], cores: int, policy: str
+) -> None:
+    """While a core is idle, each task that isn't done computes or waits: the longest gets shorter."""
+    now = [Task(task.name, *task.steps) for task in tasks]
+    makespan = simulate(now, cores, policy).makespan
+    total = sum(seconds(task, Compute) for task in now)
+    longest = max(seconds(task, Compute) + seconds(task, Wait) for task in now)
+    assert max(total / cores, longest) <= makespan + 1e-6
+    assert makespan <= total / cores + longest + 1e-6
+
+
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.lists(st.integers(0, 9), min_size=6))
 def test_shortest_time_to_completion_waits_least(lengths: list[int], arrivals: list[int]) -> None:
     """On one core, no policy has a shorter mean turnaround (Schrage, 1968)."""
