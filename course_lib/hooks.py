@@ -17,6 +17,7 @@ import subprocess
 import tempfile
 import threading
 import time
+import weakref
 from array import array
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
@@ -369,7 +370,10 @@ def _process_start(original: Callable[..., None], self: BaseProcess) -> None:
     activity = begin(self.name)
     with _unwatched():
         original(self)
-    _follow(activity, self.pid)
+    child = weakref.ref(self)
+    _follow(
+        activity, self.pid, lambda: getattr(getattr(child(), "_popen", None), "returncode", None)
+    )
 
 
 def _popen(
@@ -380,28 +384,33 @@ def _popen(
     activity = begin(Path(str(words[0])).name if words else "process")
     with _unwatched():
         original(self, *args, **kwargs)
-    _follow(activity, self.pid)
+    child = weakref.ref(self)
+    _follow(activity, self.pid, lambda: getattr(child(), "returncode", None))
 
 
-def _follow(activity: Flow | None, pid: int | None) -> None:
+def _follow(activity: Flow | None, pid: int | None, code: Callable[[], int | None]) -> None:
     """Wait, on a thread of our own, until a process has ended; whoever started it may reap it."""
     if activity is None or pid is None:
         return
     activity.place, activity.start = (pid, "process"), clock()
 
     def follow() -> None:
-        ended = "done"
+        ended = None
         with contextlib.suppress(psutil.Error, ChildProcessError):
             if hasattr(os, "waitid"):
                 seen = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-                if seen is not None and seen.si_status:
-                    how = "exit code" if seen.si_code == os.CLD_EXITED else "signal"
-                    ended = f"{how} {seen.si_status}"
+                if seen is not None:
+                    ended = seen.si_status * (1 if seen.si_code == os.CLD_EXITED else -1)
             else:
                 process = psutil.Process(pid)
                 while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                     time.sleep(0.002)
-        activity.finish, activity.ended = clock(), ended
+        activity.finish = clock()
+        if ended is None:  # it has been reaped before we could look
+            time.sleep(0.01)
+            ended = code() or 0
+        how = "exit code" if ended > 0 else "signal"
+        activity.ended = f"{how} {abs(ended)}" if ended else "done"
 
     thread = threading.Thread(target=follow, name=f"follows process {pid}", daemon=True)
     _followers.append((thread, pid))
