@@ -15,6 +15,7 @@ LESSONS = (
     "02_quadrant.ipynb",
     "03_timelines.ipynb",
     "04_coffee_bar.ipynb",
+    "07_misconceptions.ipynb",
 )
 LIMIT = 120.0  # seconds for all cells of a lesson
 

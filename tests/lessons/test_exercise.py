@@ -3,6 +3,7 @@
 import gc
 import json
 import math
+import multiprocessing
 import os
 import re
 import signal
@@ -320,6 +321,111 @@ WRONG_FOUR = {
     "blocking": (SEMAPHORE.format(4, "serve(n)", 12), "while one order brews, no other"),
     "too few": (SEMAPHORE.format(4, "await serve.later(n)", 10), "Only 10 of 12"),
 }
+ADDING = (
+    "from threading import Lock\nfrom contextlib import nullcontext\n"
+    f"{POOL}def program(tally):\n    {{lock}}\n    def add(thread):\n"
+    "        for _ in range({times}):\n            {add}\n"
+    "    with ThreadPoolExecutor({threads}) as pool:\n        list(pool.map(add, range(4)))\n"
+)
+WRONG_COUNT = {
+    "nothing": ("def program(tally):\n    pass\n", "never changed"),
+    "a lock each": (
+        ADDING.format(
+            lock="pass", times=50, threads=4, add="with Lock():\n                tally.value += 1"
+        ),
+        "the *same* for all",
+    ),
+    "a lock around the write": (
+        ADDING.format(
+            lock="lock = Lock()",
+            times=50,
+            threads=4,
+            add="next = tally.value + 1\n            with lock:\n                tally.value = next",
+        ),
+        "held from before the read",
+    ),
+    "one thread": (
+        "def program(tally):\n    for _ in range(200):\n        tally.value += 1\n",
+        "one thread did it all",
+    ),
+    "in one go": ("def program(tally):\n    tally.value = 200\n", "Add one at a time"),
+    "too few": (
+        ADDING.format(
+            lock="lock = Lock()",
+            times=5,
+            threads=4,
+            add="with lock:\n                tally.value += 1",
+        ),
+        "20 times instead of 200",
+    ),
+    "processes": (
+        (
+            "import multiprocessing\ndef add(tally):\n    for _ in range(50):\n"
+            "        tally.value += 1\ndef program(tally):\n"
+            "    context = multiprocessing.get_context('fork')\n"
+            "    four = [context.Process(target=add, args=(tally,)) for _ in range(4)]\n"
+            "    [one.start() for one in four]\n    [one.join() for one in four]\n"
+        ),
+        "each has a copy",
+    ),
+}
+if "fork" not in multiprocessing.get_all_start_methods():
+    del WRONG_COUNT["processes"]
+BUYING = (
+    f"from threading import Lock\n{POOL}def program(seats, buyers):\n    lock = Lock()\n"
+    "    def buy(buyer):\n{buy}"
+    "    with ThreadPoolExecutor(12) as pool:\n        list(pool.map(buy, buyers))\n"
+)
+WRONG_SEATS = {
+    "nothing": ("def program(seats, buyers):\n    pass\n", "No seat was sold"),
+    "a lock around the sale": (
+        BUYING.format(
+            buy=(
+                "        if seats.left > 0:\n            with lock:\n"
+                "                seats.sell(buyer)\n"
+            )
+        ),
+        "belong together",
+    ),
+    "a lock each": (
+        BUYING.format(
+            buy=(
+                "        with Lock():\n            if seats.left > 0:\n"
+                "                seats.sell(buyer)\n"
+            )
+        ),
+        "the same for all",
+    ),
+    "without looking": (
+        "def program(seats, buyers):\n    [seats.sell(buyer) for buyer in buyers[:7]]\n",
+        "without looking",
+    ),
+    "one by one": (
+        (
+            "def program(seats, buyers):\n    for buyer in buyers:\n"
+            "        if seats.left > 0:\n            seats.sell(buyer)\n"
+        ),
+        "one thread served all",
+    ),
+    "all to one": (
+        BUYING.format(
+            buy=(
+                "        with lock:\n            if seats.left > 0:\n"
+                "                seats.sell('me')\n"
+            )
+        ),
+        "more than one seat",
+    ),
+    "one left": (
+        BUYING.format(
+            buy=(
+                "        with lock:\n            if seats.left > 1:\n"
+                "                seats.sell(buyer)\n"
+            )
+        ),
+        "Only 6 of 7",
+    ),
+}
 WRONG_COMPOSE = {
     "nothing": ("def program(read, query, render, requests):\n    pass\n", "None of the three"),
     "another order": (
@@ -435,6 +541,20 @@ def test_wrong_baristas_are_told_what_is_wrong(
     assert feedback in text_of(verdict)
 
 
+@pytest.mark.parametrize(
+    ("name", "exercise_", "wrong"),
+    [(name, "count", WRONG_COUNT) for name in WRONG_COUNT]
+    + [(name, "seats", WRONG_SEATS) for name in WRONG_SEATS],
+)
+def test_data_that_nothing_defends_are_told_what_is_wrong(
+    name: str, exercise_: str, wrong: dict[str, tuple[str, str]]
+) -> None:
+    code, feedback = wrong[name]
+    verdict = check(f"07_misconceptions/{exercise_}", written(code))
+    assert verdict.passed is False
+    assert feedback in text_of(verdict)
+
+
 @pytest.mark.parametrize("name", WRONG_WAITS)
 def test_wrong_waits_are_told_what_is_wrong(name: str) -> None:
     code, feedback = WRONG_WAITS[name]
@@ -465,7 +585,16 @@ def test_wrong_pipelines_are_told_what_is_wrong(name: str) -> None:
 
 def test_each_wrong_attempt_has_feedback_of_its_own() -> None:
     lesson_1 = (WRONG_COMPOSE, WRONG_SHARE)
-    for wrong in (*lesson_1, WRONG_WAITS, WRONG_BOTH, WRONG_PIPELINES, WRONG_JUGGLE, WRONG_FOUR):
+    lesson_7 = (WRONG_COUNT, WRONG_SEATS)
+    for wrong in (
+        *lesson_1,
+        WRONG_WAITS,
+        WRONG_BOTH,
+        WRONG_PIPELINES,
+        WRONG_JUGGLE,
+        WRONG_FOUR,
+        *lesson_7,
+    ):
         assert len({feedback for _, feedback in wrong.values()}) == len(wrong)
 
 

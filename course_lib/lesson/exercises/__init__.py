@@ -6,4 +6,5 @@ LESSONS = {
     "02_quadrant": "quadrant",
     "03_timelines": "timelines",
     "04_coffee_bar": "coffee",
+    "07_misconceptions": "claims",
 }
