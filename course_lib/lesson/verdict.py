@@ -17,7 +17,7 @@ from course_lib.machine import Machine, machine
 from course_lib.speedup import Speedup
 from course_lib.trace import WALL, html_table
 
-__all__ = ["VERDICTS", "Claim", "Docket", "Ruling"]
+__all__ = ["VERDICTS", "Claim", "Ruling", "Rulings"]
 
 HOLDS, REFUTED, OPEN = "holds here", "refuted here", "can't be decided here"
 VERDICTS = (HOLDS, REFUTED, OPEN)
@@ -109,7 +109,8 @@ class Claim:
         if math.isnan(value):
             return Ruling(self, value, OPEN, "in this run, because there is no number")
         if doubt and not (self.noise_lowers and value >= self.high):
-            return Ruling(self, value, OPEN, f"in this run, because of this: {doubt}")
+            why = f"{doubt[0].lower()}{doubt[1:]}".rstrip(".")
+            return Ruling(self, value, OPEN, f"in this run, because {why}")
         if value >= self.high:
             return Ruling(self, value, self.high_means)
         if self.low is not None and value <= self.low:
@@ -176,7 +177,7 @@ class Ruling:
 
 
 @dataclass(frozen=True)
-class Docket:
+class Rulings:
     """Rulings beneath each other, in the order of their claims."""
 
     rulings: Sequence[Ruling]

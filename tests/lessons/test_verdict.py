@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from course_lib.lesson.claims import CLAIMS, claim
-from course_lib.lesson.verdict import HOLDS, OPEN, REFUTED, VERDICTS, Claim, Docket, Ruling
+from course_lib.lesson.verdict import HOLDS, OPEN, REFUTED, VERDICTS, Claim, Ruling, Rulings
 from course_lib.machine import Machine, machine
 from course_lib.programs.counting import Counter, count
 from course_lib.speedup import Speedup
@@ -105,7 +105,7 @@ def test_noise_that_can_only_lower_a_number_leaves_a_large_one_standing() -> Non
     sure = dataclasses.replace(FASTER, noise_lowers=True)
     assert sure.judge(1.5, "Others were busy.").verdict == HOLDS
     assert sure.judge(1.0, "Others were busy.").verdict == OPEN
-    assert FASTER.judge(1.5, "Others were busy.").why.endswith("Others were busy.")
+    assert FASTER.judge(1.5, "Others were busy.").why.endswith("because others were busy")
 
 
 # What is shown ----------------------------------------------------------------------------------------
@@ -145,10 +145,10 @@ def test_what_is_shown_is_escaped() -> None:
 def test_rulings_stand_in_the_order_of_their_claims(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Machine, "can_pin", True)
     rulings: list[Ruling] = [which.judge(which.high, here=able()) for which in reversed(CLAIMS)]
-    docket = Docket(rulings)
-    lines = repr(docket).splitlines()
+    table = Rulings(rulings)
+    lines = repr(table).splitlines()
     assert [line.split(".")[0] for line in lines] == [str(n) for n in range(1, 14)]
-    page = docket._repr_mimebundle_()["text/html"]
+    page = table._repr_mimebundle_()["text/html"]
     for verdict in VERDICTS:
         some = sum(ruling.verdict == verdict for ruling in rulings)
         assert f"{some} × {verdict}".replace("'", "&#x27;") in page
