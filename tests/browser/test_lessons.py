@@ -17,6 +17,7 @@ LESSONS = (
     "04_coffee_bar.ipynb",
     "05_when_each_matters.ipynb",
     "06_models.ipynb",
+    "07_misconceptions.ipynb",
     "08_amdahl.ipynb",
     "09_beyond_amdahl.ipynb",
     "10_history.ipynb",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from course_lib import Task, compute, simulate, wait
+from course_lib.lesson.exercises import claims
 from course_lib.programs import coffee, server
+from course_lib.programs.counting import count
 from course_lib.trace import WALL
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -24,7 +27,7 @@ WORDS: dict[str, float] = {
     "six": 6,
     "twelve": 12,
 }
-WORDS |= {"half": 0.5, "three quarters": 0.75}
+WORDS |= {"seven": 7, "fifty": 50, "half": 0.5, "three quarters": 0.75}
 
 Numbers = Iterable[float]
 
@@ -103,6 +106,23 @@ STATED: list[tuple[str, str, Callable[[], Numbers]]] = [
     ("04_coffee_bar", "{Half} of the time, with the same pair", lambda: [*bars()][:1]),
     ("04_coffee_bar", "{0.50} cores busy", lambda: [*bars()][1:]),
     ("04_coffee_bar", "200 requests a second of 50 ms each are {10}", lambda: [200 * 0.050]),
+    (
+        "07_misconceptions",
+        "{Four} threads add {50,000} times each",
+        lambda: [
+            inspect.signature(count).parameters[name].default for name in ("threads", "times")
+        ],
+    ),
+    (
+        "07_misconceptions",
+        "{Four} threads each add 1 to `tally.value`, {fifty} times",
+        lambda: [claims.THREADS, claims.TIMES],
+    ),
+    (
+        "07_misconceptions",
+        "{Seven} seats, and {twelve} buyers at once",
+        lambda: [claims.SEATS, len(claims.BUYERS)],
+    ),
 ]
 
 

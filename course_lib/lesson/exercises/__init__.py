@@ -8,6 +8,7 @@ LESSONS = {
     "04_coffee_bar": "coffee",
     "05_when_each_matters": "choose",
     "06_models": "models",
+    "07_misconceptions": "claims",
     "08_amdahl": "amdahl",
     "09_beyond_amdahl": "beyond",
     "10_history": "history",

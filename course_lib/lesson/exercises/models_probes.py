@@ -88,4 +88,4 @@ class Owned(Tally):
 
     def counted(self) -> int:
         """Return the last value; 0 if there was none."""
-        return int((notes(self.path) or ["0"])[-1])
+        return self.done()[-1][0] if self.done() else 0

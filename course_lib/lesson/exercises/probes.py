@@ -19,6 +19,7 @@ from course_lib.tasks import spin
 __all__ = ["Fetch", "Serve", "Served", "Station", "Tally"]
 
 WAIT = 0.1  # seconds
+MOMENT = 0.0005  # seconds
 HANDS = 30_000  # rounds of computing: two milliseconds or so
 
 
@@ -134,18 +135,28 @@ class Tally:
     def value(self) -> int:
         """How much has been counted."""
         value = self._value
-        time.sleep(0)  # here another thread may get its turn
+        time.sleep(MOMENT)  # here another thread may get its turn
         return value
 
     @value.setter
     def value(self, value: int) -> None:
         self._value = value
-        note(self.path, f"{value}")
+        note(self.path, f"{value} {whose()}")
+
+    def done(self) -> list[tuple[int, str, str]]:
+        """Return the updates: the value that was written, by which process, by which thread."""
+        rows = (line.split(maxsplit=2) for line in notes(self.path))
+        return [(int(value), process, thread) for value, process, thread in rows]
 
     def lost(self) -> int:
         """Return how many of the updates, each by one, are not in the last value."""
-        values = [int(line) for line in notes(self.path)]
-        return len(values) - values[-1] if values else 0
+        done = self.done()
+        return len(done) - done[-1][0] if done else 0
+
+
+def whose() -> str:
+    """Return which process and thread this is; unlike a number, a name isn't given twice."""
+    return f"{os.getpid()} {threading.current_thread().name}"
 
 
 def blocking() -> str:

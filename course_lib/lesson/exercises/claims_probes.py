@@ -1,0 +1,39 @@
+"""What an exercise of lesson 7 hands to a program: seats for sale."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from course_lib.lesson.exercises.probes import MOMENT, note, notes, whose
+
+__all__ = ["Seats"]
+
+
+class Seats:
+    """Some seats for sale: to look how many are left takes a moment; others may buy meanwhile."""
+
+    def __init__(self, path: Path, count: int) -> None:
+        self.path, self.count = str(path), count
+
+    @property
+    def left(self) -> int:
+        """How many seats aren't sold; below 0 if too many were."""
+        left = self.count - len(self.sold())
+        time.sleep(MOMENT)  # here another thread may get its turn
+        note(self.path, f"looked {whose()}")
+        return left
+
+    def sell(self, buyer: str) -> None:
+        """Sell a seat, whether there is one or not."""
+        note(self.path, f"sold {buyer}")
+
+    def sold(self) -> list[str]:
+        """Return who has bought a seat."""
+        rows = (line.split(maxsplit=1) for line in notes(self.path))
+        return [rest for what, rest in rows if what == "sold"]
+
+    def looked(self) -> list[str]:
+        """Return who looked how many are left: process and thread."""
+        rows = (line.split(maxsplit=1) for line in notes(self.path))
+        return [rest for what, rest in rows if what == "looked"]
