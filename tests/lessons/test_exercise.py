@@ -430,6 +430,25 @@ WRONG_SHRINK = {
 }
 
 
+STOP = "def program(parallel, enough):\n    return "
+LEAST = "parallel * enough / ((1 - parallel) * (1 - enough))"
+WRONG_STOP = {
+    "the speed-up": (f"{STOP}enough / (1 - parallel)\n", "That is the speed-up"),
+    "nothing": (f"{STOP}None\n", "must return a number"),
+    "not rounded": (f"{STOP}{LEAST}\n", "no halves of workers"),
+    "rounded down": (f"{STOP}int({LEAST})\n", "is wanted"),
+    "one too many": (f"{STOP}int({LEAST} + 2)\n", "fewer would be, too"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG_STOP)
+def test_wrong_numbers_of_workers_are_told_what_is_wrong(name: str) -> None:
+    code, feedback = WRONG_STOP[name]
+    verdict = check("08_amdahl/stop", written(code))
+    assert verdict.passed is False
+    assert feedback in text_of(verdict)
+
+
 @pytest.mark.parametrize("name", WRONG_SHRINK)
 def test_wrong_redesigns_are_told_what_is_wrong(name: str) -> None:
     code, feedback = WRONG_SHRINK[name]
