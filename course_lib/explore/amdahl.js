@@ -89,7 +89,9 @@ function render({ model, el }) {
 
   function describe({ now }) {
     const { parallel, workers, most } = settings;
-    const points = facts.measured.map(([n, speedup]) => `${say(speedup)} on ${n}`).join(", ");
+    const count = facts.measured.length;
+    const points = count > 20 ? `${count} points` :
+      facts.measured.map(([n, speedup]) => `${say(speedup)} on ${n}`).join(", ");
     return `Speed-up over workers, 1 to ${most}. Calculated for P = ${parallel.toFixed(3)}: ` +
       `${say(now.speedup)} on ${workers}, limit ${say(now.limit)}.` +
       (points ? ` Measured: ${points}.` : "");

@@ -19,7 +19,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from hashlib import pbkdf2_hmac
-from statistics import median
 
 from course_lib.laws import Fit, amdahl, fit_amdahl, overhead
 from course_lib.machine import busy_so_far, machine
@@ -120,8 +119,10 @@ class Curve:
 
     Attributes
     ----------
-    workers, speedup : tuple of float
-        One entry a repeat and number of workers, those of one worker left out.
+    workers : tuple of int
+    alone, took : tuple of float
+        Seconds: one worker's, and those of so many workers right after; one entry a repeat and
+        number of workers.
     overhead : float
         As `laws.overhead` has it: from the same pages, all of them fingerprints.
     others : float
@@ -130,23 +131,28 @@ class Curve:
 
     parallel: float
     workers: tuple[int, ...]
-    speedup: tuple[float, ...]
+    alone: tuple[float, ...]
+    took: tuple[float, ...]
     overhead: float
     others: float
 
     @property
-    def points(self) -> list[tuple[int, float]]:
-        """The pairs of workers and the median of their speed-ups."""
-        return [(n, median(self.of(n))) for n in sorted(set(self.workers))]
+    def speedup(self) -> list[float]:
+        """The speed-up of each repeat."""
+        return [one / many for one, many in zip(self.alone, self.took, strict=True)]
 
     @property
     def pairs(self) -> list[tuple[int, float]]:
         """All pairs of workers and speed-up, one a repeat."""
         return list(zip(self.workers, self.speedup, strict=True))
 
-    def of(self, workers: int) -> list[float]:
-        """Return the speed-ups measured with so many workers."""
-        return [s for n, s in self.pairs if n == workers]
+    @property
+    def points(self) -> list[tuple[int, float]]:
+        """A pair a number of workers: of one and of many, the quickest run counts."""
+        quickest: dict[int, float] = {}
+        for n, many in zip(self.workers, self.took, strict=True):
+            quickest[n] = min(many, quickest.get(n, many))
+        return [(n, min(self.alone) / many) for n, many in sorted(quickest.items())]
 
     @property
     def noise(self) -> str:
@@ -184,7 +190,7 @@ def measure(
     if not counts:
         raise ValueError("workers must hold at least one number, 2 or more")
     meter, busy = Meter(), busy_so_far()
-    points: list[tuple[int, float]] = []
+    times: list[tuple[int, float, float]] = []
     lost: list[tuple[int, float]] = []
     seconds(parallel, counts[0])  # to warm up
     end = time.perf_counter() + duration("budget", budget)
@@ -192,12 +198,12 @@ def measure(
         if count >= 2 and time.perf_counter() > end:
             break
         alone = seconds(parallel, 1)
-        points += [(n, alone / seconds(parallel, n)) for n in counts]
+        times += [(n, alone, seconds(parallel, n)) for n in counts]
         lost.append((counts[-1], alone / seconds(1.0, counts[-1])))
     cpu, lasted = meter.read()
     others = max(0.0, busy_so_far() - busy - cpu) / lasted / (os.cpu_count() or 1)
-    n, s = zip(*points, strict=True)
-    return Curve(parallel, n, s, overhead(*zip(*lost, strict=True)), others)
+    n, one, many = zip(*times, strict=True)
+    return Curve(parallel, n, one, many, overhead(*zip(*lost, strict=True)), others)
 
 
 def _counts() -> list[int]:

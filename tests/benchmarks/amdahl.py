@@ -5,8 +5,6 @@ Where other programs use the machine, rows say how much: then aims that are miss
 
 from __future__ import annotations
 
-from statistics import median
-
 from course_lib import laws, machine
 from course_lib.programs.amdahl import measure
 from tests.benchmarks.table import Row
@@ -22,7 +20,7 @@ def rows(quick: bool = False) -> list[Row]:
     found = []
     for p in FRACTIONS:
         curves = [measure(p, [2], budget=budget) for _ in range(repeats)]
-        off = [100 * (median(curve.speedup) / laws.amdahl(p, 2) - 1) for curve in curves]
+        off = [100 * (curve.points[0][1] / laws.amdahl(p, 2) - 1) for curve in curves]
         fits = [curve.fit() for curve in curves]
         missed = sum(not fit.interval[0] <= p <= fit.interval[1] for fit in fits)
         found += [

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from course_lib import laws, observe
-from course_lib.lesson.exercises.amdahl import HOURS, SHRINK, WORKERS
+from course_lib.lesson.exercises.amdahl import CASES, HOURS, SHRINK, STOP, WORKERS, Cases
 from course_lib.lesson.guard import Seen
 from course_lib.pictures import speedups
 from course_lib.programs import nightly
@@ -92,7 +93,9 @@ def test_the_budget_ends_it() -> None:
 
 
 def made(*speedup: float, overhead: float = 0.0) -> Curve:
-    return Curve(0.9, (2,) * len(speedup), speedup, overhead, others=0.0)
+    ones = (1.0,) * len(speedup)
+    took = tuple(1 / each for each in speedup)
+    return Curve(0.9, (2,) * len(speedup), ones, took, overhead, others=0.0)
 
 
 def test_what_was_measured_gives_p_and_overhead_widens_its_interval() -> None:
@@ -103,7 +106,7 @@ def test_what_was_measured_gives_p_and_overhead_widens_its_interval() -> None:
     low, high = made(*late).fit().interval
     assert low < 0.86 < high < 0.9
     assert made(*late, overhead=0.03).fit().interval[1] > 0.9
-    assert made(1.5, 1.8, 1.7).points == [(2, 1.7)]
+    assert made(1.5, 1.8, 1.7).points[0] == pytest.approx((2, 1.8))
 
 
 def test_a_busy_machine_is_called_noisy() -> None:
@@ -154,6 +157,15 @@ def test_a_disturbed_run_on_one_worker_gains_nothing(tmp_path: Any) -> None:
     finding = SHRINK.judge(Seen("returned", "", value=[signature] * 3), tmp_path)
     assert finding.rows[0].ok is True
     assert finding.rows[2].ok is False
+
+
+def test_the_smallest_number_of_workers_is_found_by_trying_as_well() -> None:
+    for parallel, enough in CASES:
+        wanted = enough * laws.amdahl(parallel, float("inf"))
+        tried = next(n for n in range(1, 10**6) if laws.amdahl(parallel, n) >= wanted)
+        seen = Seen("returned", "", value=Cases(lambda p, e, n=tried: n)())
+        row = STOP.judge(seen, Path()).rows[CASES.index((parallel, enough))]
+        assert row.ok is True
 
 
 # The picture --------------------------------------------------------------------------------------------

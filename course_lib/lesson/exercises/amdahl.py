@@ -1,15 +1,17 @@
-"""The exercises of lesson 8: shrink the serial part, seen in the curve of speed-up over workers."""
+"""The exercises of lesson 8: when to stop, and a smaller serial part, seen in its speed-ups."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+import math
+import numbers
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from course_lib.laws import karp_flatt
+from course_lib.laws import amdahl, karp_flatt
 from course_lib.lesson.exercise import Exercise, Finding, Row
 from course_lib.lesson.exercises.probes import note, notes
 from course_lib.lesson.guard import Limits, Seen
@@ -212,4 +214,90 @@ SHRINK = Exercise(
     limits=Limits(seconds=12.0),
 )
 
-EXERCISES = {"shrink": SHRINK}
+
+# Know when to stop ------------------------------------------------------------------------------------
+
+#: P, and the share of the limit that is enough; none is reached exactly, so rounding decides nothing.
+CASES = ((0.9, 0.52), (0.9, 0.83), (0.99, 0.52), (0.5, 0.92), (0.75, 0.72), (0.2, 0.5))
+
+
+class Cases:
+    """The program, called for each case."""
+
+    def __init__(self, program: Callable[..., Any]) -> None:
+        self.__wrapped__ = program
+
+    def __call__(self) -> list[float | None]:
+        """Return what it answers; None for what isn't a number."""
+        answers = [self.__wrapped__(*case) for case in CASES]
+        return [_number(answer) for answer in answers]
+
+
+def _number(answer: Any) -> float | None:
+    if isinstance(answer, bool) or not isinstance(answer, numbers.Real):
+        return None
+    found = float(answer)
+    return found if math.isfinite(found) else None
+
+
+def _fewest(parallel: float, enough: float) -> int:
+    return max(1, math.ceil(parallel * enough / ((1 - parallel) * (1 - enough)) - 1e-9))
+
+
+def _judge_stop(seen: Seen, folder: Path) -> Finding:
+    answers = seen.value if isinstance(seen.value, list) else [None] * len(CASES)
+    pairs = list(zip(answers, CASES, strict=True))
+    rows = tuple(
+        Row(
+            f"P = {p}, {enough:.0%} of the limit",
+            "no number" if answer is None else f"{answer:g} workers",
+            f"{_fewest(p, enough)}",
+            answer == _fewest(p, enough),
+        )
+        for answer, (p, enough) in pairs
+    )
+    return Finding(rows, _advise_stop(pairs), certain=True)
+
+
+def _advise_stop(pairs: Sequence[tuple[float | None, tuple[float, float]]]) -> str:
+    wrong = [pair for pair in pairs if pair[0] != _fewest(*pair[1])]
+    if not wrong:
+        return (
+            "The nearer to the limit, the more each further bit costs: 50 % is cheap, 90 % is not."
+        )
+    if any(answer is None for answer, _ in wrong):
+        return "It must return a number: how many workers."
+    given = [(answer or 0.0, *case) for answer, case in wrong]
+    if all(math.isclose(a, enough / (1 - p)) for a, p, enough in given):
+        return (
+            "That is the speed-up that is wanted: a share of the limit. How many workers does it "
+            "take to get there?"
+        )
+    if any(a != int(a) for a, *_ in given):
+        return "There are no halves of workers: round up to the next whole number."
+    a, p, enough = given[0]
+    reached = amdahl(p, max(1.0, a)) * (1 - p)
+    if reached < enough:
+        return f"For P = {p}, {a:g} workers reach {reached:.1%} of the limit, and {enough:.0%} is wanted."
+    return f"For P = {p}, {a:g} workers are enough, but fewer would be, too."
+
+
+STOP = Exercise(
+    title="Know when to stop",
+    asked=(
+        "Write a function that takes P and a share of the limit, such as 0.5, and returns the smallest "
+        "number of workers that reaches it, by Amdahl's law."
+    ),
+    starter="def program(parallel, enough):\n    return enough / (1 - parallel)\n",
+    hints=(
+        "The starter returns the speed-up that is wanted. Which N gives it?",
+        "Write S(N) for it, and solve for N. Or try 1, 2, 3, … with `laws.amdahl`.",
+        "N is at least P × enough / ((1 − P) × (1 − enough)), and whole: `math.ceil`.",
+    ),
+    judge=_judge_stop,
+    arguments=("parallel", "enough"),
+    around=lambda program, folder: Cases(program),
+    limits=Limits(seconds=5.0),
+)
+
+EXERCISES = {"shrink": SHRINK, "stop": STOP}
