@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -11,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from course_lib import Task, compute, simulate, wait
+from course_lib import Task, compute, laws, simulate, wait
 from course_lib.lesson.exercises import claims
-from course_lib.programs import coffee, server
+from course_lib.programs import amdahl, coffee, server
 from course_lib.programs.counting import count
 from course_lib.trace import WALL
 
@@ -27,7 +28,7 @@ WORDS: dict[str, float] = {
     "six": 6,
     "twelve": 12,
 }
-WORDS |= {"seven": 7, "fifty": 50, "half": 0.5, "three quarters": 0.75}
+WORDS |= {"seven": 7, "a hundred": 100, "fifty": 50, "half": 0.5, "three quarters": 0.75}
 
 Numbers = Iterable[float]
 
@@ -123,6 +124,16 @@ STATED: list[tuple[str, str, Callable[[], Numbers]]] = [
         "{Seven} seats, and {twelve} buyers at once",
         lambda: [claims.SEATS, len(claims.BUYERS)],
     ),
+    ("08_amdahl", "Else it may fall short of {1.82} by", lambda: [laws.amdahl(0.9, 2)]),
+    ("08_amdahl", "N = P/(1 − P), which is {9} for P = 0.9", lambda: [0.9 / (1 - 0.9)]),
+    (
+        "08_amdahl",
+        "no machine in the world makes the program more than {a hundred} times",
+        lambda: [laws.amdahl(0.99, math.inf)],
+    ),
+    ("08_amdahl", "An archive has {240} pages", lambda: [amdahl.PAGES]),
+    ("08_amdahl", "of {216} fingerprints", lambda: [0.9 * amdahl.PAGES]),
+    ("09_beyond_amdahl", "Here it stays at {0.1}: one log", lambda: [1 - 0.9]),
 ]
 
 
