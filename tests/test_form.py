@@ -27,7 +27,8 @@ NO_EXERCISE = {"00_start_here.ipynb": "it is about finding one's way"}
 #: What runs something live, or simulates it: after a prediction.
 EXPERIMENTS = {
     *("run", "observe", "simulate", "speedup", "spin_check", "serve", "race", "crowd", "vectors"),
-    *("seconds_a_switch", "multiply", "count"),
+    *("seconds_a_switch", "multiply", "count", "measure", "scaling", "grain", "replies", "hearts"),
+    *("rate", "tickets", "transfers", "pairs"),
 }
 ASKS = {"predict", "question"}
 #: Which sections end a lesson, in this order.
