@@ -9,7 +9,6 @@ from course_lib.layout import lay_out
 from course_lib.pictures._curves import curves
 from course_lib.pictures._numbers import numbers
 from course_lib.pictures._quadrant import quadrant
-from course_lib.pictures._speedups import speedups
 from course_lib.pictures._style import COLORS, Picture, show
 from course_lib.pictures._timeline import STYLES, describe, timeline, timelines
 
@@ -23,7 +22,6 @@ __all__ = [
     "numbers",
     "quadrant",
     "show",
-    "speedups",
     "timeline",
     "timelines",
 ]

@@ -11,7 +11,6 @@ import pytest
 from course_lib import laws, observe
 from course_lib.lesson.exercises.amdahl import CASES, HOURS, SHRINK, STOP, WORKERS, Cases
 from course_lib.lesson.guard import Seen
-from course_lib.pictures import speedups
 from course_lib.programs import nightly
 from course_lib.programs.amdahl import (
     PAGES,
@@ -166,17 +165,3 @@ def test_the_smallest_number_of_workers_is_found_by_trying_as_well() -> None:
         seen = Seen("returned", "", value=Cases(lambda p, e, n=tried: n)())
         row = STOP.judge(seen, Path()).rows[CASES.index((parallel, enough))]
         assert row.ok is True
-
-
-# The picture --------------------------------------------------------------------------------------------
-
-
-def test_the_picture_says_what_it_shows() -> None:
-    picture = speedups({"here": [(2, 1.8)]}, {"a machine": [(2, 1.82), (16, 6.4)]}, parallel=0.9)
-    assert picture.alt == (
-        "Speed-up over workers. measured, here: 1.80 on 2; simulated, a machine: 1.82 on 2, 6.40 on 16. "
-        "Dashed: Amdahl's law for P = 0.9."
-    )
-    assert picture.png.startswith(b"\x89PNG")
-    with pytest.raises(ValueError, match="at least one pair"):
-        speedups({})
