@@ -77,12 +77,11 @@ def test_the_dates_that_the_course_relies_on(date: str, words: str) -> None:
 def test_what_the_lesson_says_of_dates_is_in_the_table() -> None:
     when = {event.what.split(":")[0]: event.date for event in events()}
     assert when["CTSS"] == "1961-11"
-    assert "CTSS, in November 1961" in TEXT
-    years = int(when["UNIX is begun at Bell Labs"]) - int(when["CTSS"][:4])
-    assert years == 8
-    assert "eight years before UNIX" in TEXT
-    assert int(when["Burroughs D825"][:4]) - int(when["CTSS"][:4]) == 1
-    assert "a year later, the Burroughs D825" in TEXT
+    assert "In November 1961, CTSS" in TEXT
+    assert when["UNIX is begun at Bell Labs"] == "1969"
+    assert "UNIX was begun in 1969" in TEXT
+    assert when["Burroughs D825"][:4] == "1962"
+    assert "In 1962, the Burroughs D825" in TEXT
     assert when["Dennard"].startswith("1974")
     assert "had shown in 1974" in TEXT
     assert when["Lamport"].startswith("1979")
@@ -95,13 +94,13 @@ def test_what_the_lesson_says_of_dates_is_in_the_table() -> None:
 def test_what_the_lesson_says_of_processors_is_in_the_table() -> None:
     last = processor("Pentium 4 570")
     assert (last.date, last.top_mhz) == ("2004-11", 3800)
-    assert "November 2004, a processor for PCs (Pentium 4 570) had a clock of 3.8 GHz" in TEXT
+    assert "In November 2004, the Pentium 4 570, a processor for PCs, had 3.8 GHz" in TEXT
     rise, yearly = growth("Intel 386 DX", "Pentium 4 570")
     assert round(yearly, 2) == 1.33
-    assert "A third more each year, for two decades" in TEXT
+    assert "Until 2004, a third more each year" in TEXT
     assert last.year - processor("Intel 386 DX").year == pytest.approx(20, abs=1)
     after, _ = growth("Pentium 4 570", "Core i9-14900K")
-    assert f"{after:.2f} times in the next two" in TEXT
+    assert f"{after:.2f} times in twenty years" in TEXT
     assert max(processors(), key=lambda one: one.top_mhz).name == "Core i9-14900K"
     assert max(processors(), key=lambda one: one.year).date[:4] == "2024"
     assert rise > 100 * after

@@ -133,7 +133,7 @@ STATED: list[tuple[str, str, Callable[[], Numbers]]] = [
     ),
     ("08_amdahl", "An archive has {240} pages", lambda: [amdahl.PAGES]),
     ("08_amdahl", "of {216} fingerprints", lambda: [0.9 * amdahl.PAGES]),
-    ("09_beyond_amdahl", "Here it stays at {0.1}: one log", lambda: [1 - 0.9]),
+    ("09_beyond_amdahl", "Here s stays at {0.1}: one log", lambda: [1 - 0.9]),
 ]
 
 
