@@ -85,7 +85,7 @@ def test_what_the_lesson_says_of_dates_is_in_the_table() -> None:
     assert when["Dennard"].startswith("1974")
     assert "had shown in 1974" in TEXT
     assert when["Lamport"].startswith("1979")
-    assert "*sequential consistency* (1979)" in TEXT
+    assert "*sequentially consistent* (Leslie Lamport, 1979)" in TEXT
     apart = as_number(when["Pentium D, Athlon 64 X2"]) - as_number(when["Sutter"])
     assert apart * 12 == pytest.approx(2)
     assert "Two months before, Herb Sutter" in TEXT
@@ -114,7 +114,7 @@ def test_what_the_lesson_says_of_processors_is_in_the_table() -> None:
 
 
 def test_what_the_lesson_says_of_its_programs_is_so() -> None:
-    assert f"In each of {ROUNDS} rounds" in TEXT
+    assert f"There are {ROUNDS} rounds" in TEXT
     assert f"If it isn't {2 * TICKETS} in the end" in TEXT
     assert f"one counter, {ADDED:,} times each" in TEXT
 
