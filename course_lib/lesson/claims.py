@@ -35,6 +35,7 @@ CLAIMS = (
         1.1,
         1.3,
         HOLDS,
+        needs=("turns",),
     ),
     Claim(
         4,
@@ -52,6 +53,7 @@ CLAIMS = (
         WALL,
         1.5,
         HOLDS,
+        needs=("cores",),
         noise_lowers=True,
     ),
     Claim(
@@ -65,10 +67,11 @@ CLAIMS = (
     Claim(
         7,
         "Concurrency saves time",
-        "mean seconds until one of four computations is done, taking turns, divided by in a row",
+        "mean time to finish of four computations, by turns, divided by that in a row",
         0.9,
         1.1,
         REFUTED,
+        needs=("turns",),
     ),
     Claim(
         8,

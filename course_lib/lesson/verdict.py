@@ -38,8 +38,9 @@ class Claim:
         decides anything.
     high_means : {"holds here", "refuted here"}
         What a number of `high` or more says; one of `low` or less says the opposite.
-    needs : tuple of {"cores", "pin", "gil"}
-        What this machine must have: several usable cores, a system that can pin, a GIL.
+    needs : tuple of {"cores", "pin", "gil", "turns"}
+        What this machine must have: several usable cores, a system that can pin, a GIL, or one of
+        the latter two, so that threads take turns.
     noise_lowers : bool
         Whether other programs can make the number only smaller: then a large one counts all the
         same.
@@ -216,6 +217,9 @@ NEEDS: dict[str, Callable[[Machine], str]] = {
     "cores": _cores,
     "pin": lambda here: "" if here.can_pin else "its system can't keep a program on one core",
     "gil": lambda here: "" if here.gil else "this Python runs without a GIL",
+    "turns": lambda here: (
+        "" if here.can_pin or here.gil else "nothing keeps its threads on one core"
+    ),
 }
 
 

@@ -1,8 +1,9 @@
 """Count with several threads at once, and see whether all that was added has arrived.
 
 To add one is three steps: read, add, write. If another thread writes in between, its update is lost.
-In CPython with the GIL, from 3.10 on, threads change only where a function begins and where a loop
-goes round. So what decides is whether a function of Python begins between the read and the write.
+In CPython with the GIL, from 3.10 on, threads change only where a function of Python begins, after
+a call into C, where a loop goes round, and in C code that lets go of the GIL. So what decides is
+whether one of these lies between the read and the write.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def compiled() -> Callable[[int], float]:
     import numba
     from numba import prange
 
-    @numba.njit(parallel=True)
+    @numba.njit(parallel=True, nogil=True)
     def under_the_circle(points: int) -> float:
         total = 0.0
         for n in prange(points):

@@ -91,6 +91,14 @@ def test_a_machine_that_cannot_tell(facts: dict[str, Any], why: str) -> None:
     assert NEEDY.judge(9.0, here=able()).verdict == HOLDS
 
 
+def test_threads_take_turns_where_one_core_or_the_gil_makes_them() -> None:
+    turns = dataclasses.replace(FASTER, needs=("turns",))
+    assert turns.judge(9.0, here=able(can_pin=True, gil=False)).verdict == HOLDS
+    assert turns.judge(9.0, here=able(can_pin=False, gil=True)).verdict == HOLDS
+    free = turns.judge(9.0, here=able(can_pin=False, gil=False))
+    assert (free.verdict, "nothing keeps its threads on one core" in free.why) == (OPEN, True)
+
+
 def test_a_noisy_speed_up_decides_nothing() -> None:
     assert FASTER.judge(measured(9.0)).verdict == HOLDS
     noisy = FASTER.judge(measured(9.0, "noisy"))
