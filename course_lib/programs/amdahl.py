@@ -197,8 +197,12 @@ def measure(
     for count in range(whole("repeats", repeats, 2, 100)):
         if count >= 2 and time.perf_counter() > end:
             break
-        alone = seconds(parallel, 1)
-        times += [(n, alone, seconds(parallel, n)) for n in counts]
+        order = (
+            [1, *counts] if count % 2 else [*reversed(counts), 1]
+        )  # so that none is always first
+        took = {n: seconds(parallel, n) for n in order}
+        alone = took[1]
+        times += [(n, alone, took[n]) for n in counts]
         lost.append((counts[-1], alone / seconds(1.0, counts[-1])))
     cpu, lasted = meter.read()
     others = max(0.0, busy_so_far() - busy - cpu) / lasted / (os.cpu_count() or 1)

@@ -268,6 +268,6 @@ def machines(guess: float | None = None) -> Picture:
     return show(
         figure,
         f"Clock rates, cores and transistors of {len(rows)} processors, 1971 to 2024. The clock rises "
-        "steeply until 2004, and hardly after; cores stay at 1 until then, and rise after; "
-        f"transistors rise all the time. {said}.{predicted}",
+        "steeply until 2004, and hardly after; processors for PCs have one core until 2005, and more after; "
+        f"transistors rise as far as makers publish them. {said}.{predicted}",
     )

@@ -78,7 +78,7 @@ class Ledger:
 
 
 def ledger(
-    held: float = 0.25, copy: float = 0.0, *, entries: int = 100, seconds: float = 0.2
+    held: float = 0.25, copy: float = 0.0, *, entries: int = 400, seconds: float = 0.2
 ) -> Ledger:
     """Return entries that one worker posts in about so many seconds here.
 
@@ -100,7 +100,7 @@ def ledger(
 
     Examples
     --------
-    >>> [round(each, 1) for each in ledger(0.25, entries=400).simulated([1, 2, 16])]
+    >>> [round(each, 1) for each in ledger(0.25).simulated([1, 2, 16])]
     [1.0, 1.8, 4.0]
     """
     for what, share in (("held", held), ("copy", copy)):

@@ -58,7 +58,7 @@ def test_numbers_are_possible() -> None:
     ("date", "words"),
     [
         ("1961-11", "CTSS"),
-        ("1962-12", "Burroughs D825"),
+        ("1962", "Burroughs D825"),
         ("1968-08", "ILLIAC IV"),
         ("1969", "UNIX"),
         ("1974-10", "Dennard"),

@@ -128,7 +128,7 @@ STATED: list[tuple[str, str, Callable[[], Numbers]]] = [
     ("08_amdahl", "N = P/(1 − P), which is {9} for P = 0.9", lambda: [0.9 / (1 - 0.9)]),
     (
         "08_amdahl",
-        "no machine in the world makes the program more than {a hundred} times",
+        "no number of such workers makes the program more than {a hundred} times",
         lambda: [laws.amdahl(0.99, math.inf)],
     ),
     ("08_amdahl", "An archive has {240} pages", lambda: [amdahl.PAGES]),
