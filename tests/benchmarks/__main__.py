@@ -14,6 +14,7 @@ from tests.benchmarks import (
     amdahl,
     classroom,
     importing,
+    lessons,
     loop,
     player,
     pools,
@@ -43,6 +44,7 @@ BENCHMARKS = {
     "twins": ("A measured makespan, off the simulated one by", twins.rows),
     "timeline": ("A timeline, from the trace to the PNG", timeline.rows),
     "player": ("A browser's frames (more is better)", player.rows),
+    "lessons": ("A lesson, from its first cell to its last", lessons.rows),
     "sliders": ("From a slider to the picture, in JupyterLab", sliders.rows),
 }
 
