@@ -140,7 +140,7 @@ def test_a_source_is_shown_as_it_stands_in_its_file() -> None:
     data = shown._repr_mimebundle_()
     assert data["text/markdown"].startswith("`course_lib/models/csp.py`\n\n```python\ndef put")
     assert repr(source(threads)) == data_of(threads)
-    assert "@numba.njit(parallel=True)" in source(parallel_loop.compiled).code
+    assert "@numba.njit(parallel=True, nogil=True)" in source(parallel_loop.compiled).code
 
 
 def data_of(module: Any) -> str:
