@@ -59,17 +59,21 @@ def state(player: Player) -> dict[str, Any]:
     }
 
 
+def load(page: Page, script: str) -> None:
+    """Open an empty page that has a widget's script."""
+    page.goto("about:blank")
+    page.evaluate(LOAD, script)
+
+
 def stand(page: Page, player: Player) -> None:
     """Show a player in an empty page."""
-    page.goto("about:blank")
-    page.evaluate(LOAD, str(player._esm))
+    load(page, str(player._esm))
     page.evaluate(SHOW, [state(player), str(player._css)])
 
 
 def show(page: Page, widget: AnyWidget, *names: str) -> None:
     """Show a widget in an empty page, with these of its values."""
-    page.goto("about:blank")
-    page.evaluate(LOAD, str(widget._esm))
+    load(page, str(widget._esm))
     page.evaluate(RENDER, [{name: getattr(widget, name) for name in names}, str(widget._css)])
 
 

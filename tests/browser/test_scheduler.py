@@ -84,8 +84,7 @@ def blank(browser: Browser) -> Iterator[Page]:
     """A page that has the game's script."""
     with browser.new_context(viewport=SCREEN) as context:  # type: ignore[arg-type]
         page = context.new_page()
-        page.goto("about:blank")
-        page.evaluate(still.LOAD, "".join((HERE / name).read_text("utf-8") for name in SCRIPTS))
+        still.load(page, "".join((HERE / name).read_text("utf-8") for name in SCRIPTS))
         yield page
 
 
