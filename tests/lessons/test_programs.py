@@ -309,7 +309,7 @@ def test_vector_instructions_make_no_function_slower(function: str) -> None:
             break
     assert max(seen) > 0.8
     if function == "tanh" and switchable() and platform.machine() in ("x86_64", "AMD64"):
-        assert max(vectors(function).speedup for _ in range(3)) > 1.5
+        assert max(vectors(function).speedup for _ in range(3)) > 1.1
 
 
 def test_vectors_refuse_what_is_not_measured() -> None:
