@@ -226,14 +226,18 @@ class Pace:
 
 @cache
 def calibrate() -> Pace:
-    """Measure this machine's pace, once: the quickest of many short runs, which is the quietest."""
+    """Measure this machine's pace, once: the quickest of many short runs, which is the quietest.
 
-    def quickest(work: Callable[[int], object], amount: int, times: int = 80) -> float:
+    Each is a row of chunks as short as those of a task: in a long one, Python is slower a round.
+    """
+
+    def quickest(work: Callable[[int], object], amount: int, chunks: int, times: int = 80) -> float:
         took = []
         for _ in range(times):
             start = time.perf_counter_ns()
-            work(amount)
+            for _ in range(chunks):
+                work(amount)
             took.append(time.perf_counter_ns() - start)
-        return min(took) / amount / 1e9
+        return min(took) / amount / chunks / 1e9
 
-    return Pace(python=quickest(spin, 8_000), native=quickest(digest, 10))
+    return Pace(python=quickest(spin, 500, chunks=16), native=quickest(digest, 1, chunks=10))
