@@ -13,20 +13,42 @@ import socket
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from course_lib.programs.gallery_service import SIDE, service
+from course_lib.service import answer, helper
 from course_lib.tasks import whole
 
-__all__ = ["PICTURES", "Busy", "Gallery", "gallery", "one_by_one"]
+__all__ = ["PICTURES", "Busy", "Gallery", "gallery", "one_by_one", "picture", "refusals"]
 
 PICTURES = 200
 MOST = 10_000
+WAIT = 0.015  # seconds
+SIDE = 192  # pixels
+DIFFERENT = 200  # pictures; others are these again
 SMALL = SIDE // 2  # pixels: a thumbnail's side
+SERVICE = "course_lib.programs.gallery_service"
+
+
+@cache
+def picture(number: int) -> bytes:
+    """Return picture number so-and-so, always the same: 192 by 192 shades of grey, as PGM."""
+    dice = np.random.default_rng(number % DIFFERENT)
+    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
+    tilt, left, up, wide = dice.uniform(-1, 1, 4)
+    disc = np.hypot(x - 0.5 * left, y - 0.5 * up) < 0.4 + 0.2 * wide
+    shade = 110 + 40 * (tilt * x + (1 - abs(tilt)) * y) + 60 * disc + dice.normal(0, 8, x.shape)
+    pixels: bytes = shade.clip(0, 255).astype(np.uint8).tobytes()
+    return b"P5 %d %d 255\n" % (SIDE, SIDE) + pixels
+
+
+def refusals(number: int) -> int:
+    """Return how many times a picture is refused before it is served."""
+    return 2 if number % 25 == 7 else int(number % 10 == 3)
 
 
 class Busy(ConnectionError):
@@ -61,7 +83,7 @@ class Gallery:
         return f"http://127.0.0.1:{self.port}/{self.visit}/{number}"
 
     def fetch(self, number: int) -> bytes:
-        """Return a picture; the thread that asks waits, for 20 ms.
+        """Return a picture; the thread that asks waits, for 15 ms.
 
         Raises
         ------
@@ -153,9 +175,9 @@ def gallery(pictures: int = PICTURES) -> Iterator[Gallery]:
     numbers = range(whole("pictures", pictures, 1, MOST))
     with (
         tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder,
-        service() as port,
+        helper(SERVICE) as process,
     ):
-        yield Gallery(numbers, port, Path(folder))
+        yield Gallery(numbers, int(answer(process)), Path(folder))
 
 
 def one_by_one(gallery: Gallery) -> None:

@@ -1,4 +1,4 @@
-"""A slow service of pictures on this machine: each answer takes 20 ms, and at times it is a refusal.
+"""A slow service of pictures on this machine: each answer takes 15 ms, and at times it is a refusal.
 
 It is a process of its own. Picture n of a visit is at /visit/n. Which requests are refused (by 503,
 "Service Unavailable") is fixed: they depend on the picture and on how often it was asked for. Whoever
@@ -8,48 +8,15 @@ asks a third time is always answered. What was asked in a visit stands at /visit
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from functools import cache
 
-import numpy as np
 from aiohttp import web
 
+from course_lib.programs.gallery import DIFFERENT, WAIT, picture, refusals
 from course_lib.record import clock
-from course_lib.service import answer, ended, helper
-
-__all__ = ["DIFFERENT", "SIDE", "WAIT", "picture", "refusals", "service"]
-
-WAIT = 0.02  # seconds
-SIDE = 128  # pixels
-DIFFERENT = 200  # pictures; others are these again
-
-
-@cache
-def picture(number: int) -> bytes:
-    """Return picture number so-and-so, always the same: 128 by 128 shades of grey, as PGM."""
-    dice = np.random.default_rng(number % DIFFERENT)
-    y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
-    tilt, left, up, wide = dice.uniform(-1, 1, 4)
-    disc = np.hypot(x - 0.5 * left, y - 0.5 * up) < 0.4 + 0.2 * wide
-    shade = 110 + 40 * (tilt * x + (1 - abs(tilt)) * y) + 60 * disc + dice.normal(0, 8, x.shape)
-    pixels: bytes = shade.clip(0, 255).astype(np.uint8).tobytes()
-    return b"P5 %d %d 255\n" % (SIDE, SIDE) + pixels
-
-
-def refusals(number: int) -> int:
-    """Return how many times a picture is refused before it is served."""
-    return 2 if number % 25 == 7 else int(number % 10 == 3)
-
-
-@contextlib.contextmanager
-def service() -> Iterator[int]:
-    """Start the service; gives the port, on loopback, where it listens."""
-    with helper(__name__) as process:
-        yield int(answer(process))
+from course_lib.service import ended
 
 
 class Service:
