@@ -28,7 +28,7 @@ __all__ = ["PICTURES", "Busy", "Gallery", "gallery", "one_by_one", "picture", "r
 PICTURES = 200
 MOST = 10_000
 WAIT = 0.015  # seconds
-SIDE = 192  # pixels
+SIDE = 256  # pixels
 DIFFERENT = 200  # pictures; others are these again
 SMALL = SIDE // 2  # pixels: a thumbnail's side
 SERVICE = "course_lib.programs.gallery_service"
@@ -36,7 +36,7 @@ SERVICE = "course_lib.programs.gallery_service"
 
 @cache
 def picture(number: int) -> bytes:
-    """Return picture number so-and-so, always the same: 192 by 192 shades of grey, as PGM."""
+    """Return picture number so-and-so, always the same: 256 by 256 shades of grey, as PGM."""
     dice = np.random.default_rng(number % DIFFERENT)
     y, x = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     tilt, left, up, wide = dice.uniform(-1, 1, 4)

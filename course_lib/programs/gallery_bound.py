@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-import statistics
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,11 +21,12 @@ from course_lib.programs.gallery import Busy, Gallery, picture, refusals
 from course_lib.simulate import simulate
 from course_lib.tasks import Task, compute, wait
 
-__all__ = ["CORES", "IN_HAND", "Costs", "costs", "overhead", "workers"]
+__all__ = ["CORES", "IN_HAND", "Costs", "costs", "sample", "workers"]
 
 IN_HAND = 64  # pictures that may be in memory at once
 CORES = 8.0  # that count: with more, asking and writing are most of the work
-SAMPLE = 20  # pictures
+SAMPLE = 40  # pictures
+FEW = 4  # threads
 
 
 def workers() -> int:
@@ -116,28 +117,40 @@ class Costs:
 
 def costs(gallery: Gallery) -> Costs:
     """Measure what it costs to fill a gallery; it takes about a second, and writes nothing into it."""
-    waited, rest = overhead(gallery)
-    times = []
-    for number in range(SAMPLE):
-        cpu = time.thread_time()
-        gallery.dither(picture(number))
-        times.append(time.thread_time() - cpu)
+    waited, rest, dither = sample(gallery)
     cores = min(CORES, machine().usable_cores, spin_check(0.3))
-    return Costs(len(gallery.numbers), waited, rest, statistics.median(times), cores)
+    return Costs(len(gallery.numbers), waited, rest, dither, cores)
 
 
-def overhead(gallery: Gallery) -> tuple[float, float]:
-    """Return how long a request waits, and the CPU seconds a picture for all but its thumbnail."""
-    waits = []
-    with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder:
+def sample(gallery: Gallery) -> tuple[float, float, float]:
+    """Take a sample of some pictures, fetched by a few threads.
+
+    Returns
+    -------
+    tuple of float
+        Seconds that a request waits; CPU seconds a picture for all but its thumbnail; CPU seconds
+        for a thumbnail.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder,
+        ThreadPoolExecutor(FEW) as threads,
+    ):
         trial = replace(gallery, folder=Path(folder), visit=f"sample-{time.monotonic_ns()}")
-        thumbnail = trial.dither(picture(0))
-        before, cpu = trial.asked()["cpu"], time.thread_time()
-        for number in range(SAMPLE):
+
+        def take(number: int) -> tuple[float, float]:
             start = time.perf_counter()
             with contextlib.suppress(Busy):
                 trial.fetch(number)
-            waits.append(time.perf_counter() - start)
+            waited, cpu = time.perf_counter() - start, time.thread_time()
+            thumbnail = trial.dither(picture(number))
+            cpu = time.thread_time() - cpu
             trial.save(number, thumbnail)
-        cpu = time.thread_time() - cpu + trial.asked()["cpu"] - before
-    return statistics.median(waits), cpu / SAMPLE
+            return waited, cpu
+
+        trial.dither(picture(0))
+        before, cpu = trial.asked()["cpu"], time.process_time()
+        taken = list(threads.map(take, range(SAMPLE)))
+        cpu = time.process_time() - cpu + trial.asked()["cpu"] - before
+    dither = math.fsum(cpu for _, cpu in taken)
+    alone = min(waited for waited, _ in taken)  # others wait for the GIL, too
+    return alone, (cpu - dither) / SAMPLE, dither / SAMPLE

@@ -53,8 +53,8 @@ def test_one_by_one_writes_each_thumbnail_and_the_index_in_order() -> None:
 def test_a_thumbnail_is_as_bright_as_its_picture() -> None:
     with gallery(pictures=1) as one:
         for number in range(5):
-            grey = np.frombuffer(picture(number)[-(192 * 192) :], np.uint8).astype(float)
-            grey = grey.reshape(96, 2, 96, 2).mean((1, 3))
+            grey = np.frombuffer(picture(number)[-(256 * 256) :], np.uint8).astype(float)
+            grey = grey.reshape(128, 2, 128, 2).mean((1, 3))
             bright = ((grey - grey.min()) / np.ptp(grey)).mean()
             ink = float(one.save(number, one.dither(picture(number))).split()[1])
             assert 1 - ink == pytest.approx(bright, abs=0.03)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.lesson.exercise import Exercise, Finding, Row
-from course_lib.lesson.exercises.capstone_probes import ENOUGH, LEVEL, Trial, several
+from course_lib.lesson.exercises.capstone_probes import ENOUGH, LEVEL, Trial, best_of, several
 from course_lib.lesson.guard import Limits, Seen
 from course_lib.programs.gallery import PICTURES
 from course_lib.programs.gallery_bound import IN_HAND
@@ -22,7 +22,7 @@ Turn = dict[str, Any]
 def _judge(seen: Seen, folder: Path) -> Finding:
     turns: list[Turn] = seen.value["turns"]
     wrong = [turn for turn in turns if not _sound(turn)]
-    best = max(turns, key=lambda turn: turn["share"])
+    best = best_of(turns)
     gap, in_hand = min(t["gap"] for t in turns), min(t["in_hand"] for t in turns)
     shown = wrong[0] if wrong else best
     rows = [
@@ -69,11 +69,13 @@ def _cores(turn: Turn) -> str:
 
 
 def _soundness(turn: Turn) -> list[Row]:
+    n, right, saved, lines = (turn[what] for what in ("pictures", "right", "saved", "lines"))
+    order = ", in order" if turn["in_order"] else ""
     return [
-        Row("thumbnails that are right", f"{turn['right']}", f"{PICTURES}", turn["right"] == PICTURES),
-        Row("thumbnails written", f"{turn['saved']}", f"{PICTURES}, each once", turn["saved"] == PICTURES),
-        Row("lines of the index", f"{turn['lines']}" + ", in order" * turn["in_order"], f"{PICTURES}, in order", turn["in_order"]),
-    ]  # fmt: skip
+        Row("thumbnails that are right", f"{right}", f"{n}", right == n),
+        Row("thumbnails written", f"{saved}", f"{n}, each once", saved == n),
+        Row("lines of the index", f"{lines}{order}", f"{n}, in order", turn["in_order"]),
+    ]
 
 
 def _sound(turn: Turn) -> bool:
@@ -106,34 +108,35 @@ def _advise(
             "They are computed by Python code, which the GIL lets one thread of a process run at a "
             "time. Which model keeps several cores busy?"
         )
+    if in_hand > IN_HAND:
+        return (
+            f"Waits overlap, and several cores compute. But {in_hand} pictures were fetched and not "
+            "yet written: with more of them, memory would run out. Let nobody fetch more than can "
+            "be computed: by a semaphore, or by as many threads as pictures may be in hand."
+        )
     if best["share"] < LEVEL:
         return (
             "Level 1 is reached: the waits overlap, and several workers compute. But not at the same "
             "time, or not often: look at the cores busy. What does a worker wait for?"
-        )
-    if in_hand > IN_HAND:
-        return (
-            f"Level 2 is reached. But {in_hand} pictures were fetched and not yet written: with more "
-            "of them, memory would run out. Let nobody fetch more than can be computed: a "
-            "semaphore, or as many threads as may be in flight."
         )
     if gap >= GAP:
         return (
             f"Level 2 is reached. But the heart stood still for {gap:.1f} s: something blocks the "
             "event loop, or holds the GIL. Await it, or let a thread or a process do it."
         )
-    if best["share"] < ENOUGH:
-        return (
-            f"Level 2 is reached, at {best['share']:.0%} of the bound. Are all cores busy to the "
-            "end? Does one part wait until another is through? Is a pool made that could be kept, "
-            "as loky's `get_reusable_executor` is? Is much handed over for little work?"
-        )
     if stopped and not _clean(stopped):
         return (
-            f"As fast as asked for. But after an interrupt it took {stopped['took']:.1f} s to end, "
-            f"and asked for {stopped['after']} pictures after. What is submitted goes on: `submit` "
-            "all at once, and the end of the `with` waits for all of it. Cancel what hasn't begun; "
-            "`map` of an executor does so."
+            f"Level 2 is reached. But after an interrupt it took {stopped['took']:.1f} s to end, and "
+            f"{stopped['after']} pictures were asked for after that. What is submitted goes on: the "
+            "end of a `with` waits for all of it. Cancel what hasn't begun; an executor's `map` does "
+            "so."
+        )
+    if best["share"] < ENOUGH:
+        near = " So near to the mark, another try may pass." if best["share"] > 0.8 else ""
+        return (
+            f"Level 2 is reached, at {best['share']:.0%} of the bound. Is much handed over for "
+            "little work? Are all cores busy to the end? Does one part wait until another is "
+            "through? Is a pool started anew that could be kept?" + near
         )
     return (
         f"All three levels. {best['share']:.0%} of what this machine allows, and sound: bounded, "
@@ -144,19 +147,19 @@ def _advise(
 def _what_is_wrong(turn: Turn) -> str:
     if not turn["made"]:
         return "No thumbnail was made: `gallery.dither(picture)` makes one."
-    if turn["saved"] > PICTURES:
+    if turn["saved"] > turn["pictures"]:
         return (
-            f"{turn['saved'] - PICTURES} thumbnails were written a second time. Where something is "
+            f"{turn['saved'] - turn['pictures']} thumbnails were written a second time. Where something is "
             "tried again, only what failed must be: the request, not what comes after it."
         )
-    if turn["right"] < PICTURES and turn["saved"] < PICTURES:
+    if turn["saved"] < turn["pictures"]:
         return (
-            f"{PICTURES - turn['saved']} pictures are lost. At times the service refuses (`Busy`): "
+            f"{turn['pictures'] - turn['saved']} pictures are lost. At times the service refuses (`Busy`): "
             "who passes over that loses a picture. Ask again until it is there."
         )
-    if turn["right"] < PICTURES:
+    if turn["right"] < turn["pictures"]:
         return (
-            f"{PICTURES - turn['right']} thumbnails are not those of their pictures: a number and "
+            f"{turn['pictures'] - turn['right']} thumbnails are not those of their pictures: a number and "
             "a picture got mixed up. Keep them together, whoever is ready first."
         )
     if turn["twice"]:
@@ -168,7 +171,7 @@ def _what_is_wrong(turn: Turn) -> str:
         )
     return (
         f"All thumbnails are right, but the index has {turn['lines']} lines. `gallery.index(lines)` "
-        f"writes it, once, with the {PICTURES} lines that `gallery.save` returned."
+        f"writes it, once, with the {turn['pictures']} lines that `gallery.save` returned."
     )
 
 
@@ -225,7 +228,7 @@ WHOLE = Exercise(
         ),
         (
             "Level 2: threads can't compute in parallel under the GIL, processes can. A thread may "
-            "hand a picture to a process, and wait for the thumbnail."
+            "hand a picture to a process, and wait for the thumbnail. A pool can be kept."
         ),
         (
             "`pool = get_reusable_executor(workers())`, of `loky` and of "
@@ -233,8 +236,12 @@ WHOLE = Exercise(
             "picture).result()`."
         ),
         (
-            "Level 3: what is in hand is bounded by the number of threads. A pool that is kept "
-            "needn't start anew. And `map` cancels what hasn't begun, when it is interrupted."
+            "Level 3: to hand over a picture costs about a millisecond of computing. Which grain is "
+            "right? In hand are as many pictures as threads, times the pictures in a batch."
+        ),
+        (
+            "A thread takes four numbers, fetches their pictures, hands all four to a process by one "
+            "`submit`, and saves the four thumbnails. Twelve threads, so 48 pictures are in hand."
         ),
     ),
     judge=_judge,

@@ -10,6 +10,7 @@ import contextlib
 import inspect
 import math
 import signal
+import statistics
 import sys
 import threading
 import time
@@ -25,16 +26,16 @@ from course_lib import hooks
 from course_lib.heartbeat import Heart
 from course_lib.machine import busy_so_far, machine
 from course_lib.programs.gallery import PICTURES, Gallery, gallery, picture
-from course_lib.programs.gallery_bound import CORES, Costs, overhead
+from course_lib.programs.gallery_bound import CORES, Costs, sample
 from course_lib.programs.gallery_watched import Watched
 from course_lib.record import clock
 
-__all__ = ["ENOUGH", "LEVEL", "Trial", "several"]
+__all__ = ["ENOUGH", "LEVEL", "Trial", "best_of", "several"]
 
-TURNS = 6
+TURNS = 6  # the best counts: in the first a pool may have to start, others may be disturbed
 ENOUGH = 0.85  # of the bound
 LEVEL = 0.6  # of the bound, for the first two levels
-TIME = 12.0  # seconds, after which no other turn is begun
+TIME = 15.0  # seconds, after which no other turn is begun
 MANY = 2000  # pictures of the run that is stopped
 STOP = 0.4  # seconds after its first thumbnail
 AGAIN = 1.5  # seconds from one press of the stop button to the next
@@ -47,22 +48,32 @@ class Trial:
     The interrupt is tried only if all else is well enough.
     """
 
-    def __init__(self, program: Callable[..., Any], folder: Path) -> None:
-        self.__wrapped__, self.folder = program, folder
+    def __init__(
+        self,
+        program: Callable[..., Any],
+        folder: Path,
+        pictures: int = PICTURES,
+        turns: int = TURNS,
+    ) -> None:
+        self.__wrapped__, self.folder, self.pictures, self.turns = program, folder, pictures, turns
 
     def __call__(self, *_: Any) -> dict[str, Any]:
         """Try the program."""
         end = time.monotonic() + TIME
-        with gallery(PICTURES) as plain:
+        with gallery(self.pictures) as plain:
             expected = {n: plain.dither(picture(n)) for n in plain.numbers}
-            wait, rest = overhead(plain)
+            samples: list[tuple[float, float, float]] = []
             turns: list[dict[str, Any]] = []
-            while not _enough(turns) and time.monotonic() < end:
+            while len(turns) < self.turns and not _enough(turns) and time.monotonic() < end:
                 visit = f"turn{len(turns)}"
-                turns.append(self._turn(self._watched(plain, visit), wait, rest))
+                with hooks._unwatched():
+                    samples.append(sample(plain))
+                turns.append(self._turn(self._watched(plain, visit)))
                 turns[-1] |= _judged(self.folder / visit, expected)
+                for turn in turns:
+                    _bound(turn, samples)
             stopped = {}
-            if all(map(_right, turns)) and max(turn["share"] for turn in turns) >= LEVEL:
+            if all(map(_right, turns)) and best_of(turns)["share"] >= LEVEL:
                 many = replace(self._watched(plain, "stopped"), numbers=range(MANY))
                 stopped = self._stopped(many)
             _end_pool()
@@ -85,8 +96,8 @@ class Trial:
                 return asyncio.run(_beside(value))
         return heart.gap
 
-    def _turn(self, watched: Watched, wait: float, rest: float) -> dict[str, Any]:
-        """Run the program once, and say how it went beside the bound of this very run."""
+    def _turn(self, watched: Watched) -> dict[str, Any]:
+        """Run the program once, and say how it went."""
         before, start, busy, cpu = watched.asked()["cpu"], clock(), busy_so_far(), _cpu()
         try:
             gap = self._run(watched)
@@ -97,22 +108,20 @@ class Trial:
         others = max(0.0, busy_so_far() - busy - (_cpu() - cpu) - (told["cpu"] - before)) / wall
         usable = min(CORES, machine().usable_cores)
         done = watched.dithered()
-        each = math.fsum(cpu for cpu, _ in done) / max(1, len(done))
-        costs = Costs(len(watched.numbers), wait, rest, each, max(0.5, usable - others))
         by = Counter(worker for _, worker in done)
-        fair = len(watched.numbers) / (3 * math.ceil(usable))
+        much = len(watched.numbers) / (3 * math.ceil(usable))
         served = [(stop, 1) for _, status, _, stop in told["asked"] if status == 200]
         flights = [(start, stop) for *_, start, stop in told["asked"]]
         return {
+            "pictures": len(watched.numbers),
             "wall": wall,
-            "bound": costs.bound(),
-            "share": costs.bound() / wall,
-            "share_one": costs.bound(min(1.0, costs.cores)) / wall,
+            "dither": math.fsum(cpu for cpu, _ in done) / max(1, len(done)),
+            "cores": max(0.5, usable - others),
             "others": others,
             "at_once": _most([(a, 1) for a, _ in flights] + [(b, -1) for _, b in flights]),
             "in_flight": sum(stop - start for start, stop in flights) / 1e9 / wall,
             "busy": math.fsum(cpu for cpu, _ in done) / wall,
-            "workers": sum(count >= fair for count in by.values()),
+            "workers": sum(count >= much for count in by.values()),
             "gap": gap,
             "in_hand": _most(served + [(at, -1) for _, at in watched.saved()]),
             "made": len(done),
@@ -149,13 +158,34 @@ class Trial:
         }
 
 
+def _bound(turn: dict[str, Any], samples: list[tuple[float, float, float]]) -> None:
+    """Put a turn beside the bound of this very turn: of its own CPU work, and the cores it had.
+
+    How quick a core is may change from one second to the next, so of the samples only a ratio is
+    taken: how much the rest of a picture is to its thumbnail.
+    """
+    wait = statistics.median(waited for waited, *_ in samples)
+    ratio = statistics.median(rest / dither for _, rest, dither in samples)
+    dither = turn["dither"]
+    costs = Costs(turn["pictures"], wait, ratio * dither, dither, turn["cores"])
+    turn["bound"] = costs.bound()
+    turn["share"] = turn["bound"] / turn["wall"]
+    turn["share_one"] = costs.bound(min(1.0, costs.cores)) / turn["wall"]
+
+
 def _enough(turns: list[dict[str, Any]]) -> bool:
     """Return whether another turn would find the same: a first one may have a pool to start."""
     if not turns:
         return False
-    last, best = turns[-1], max(turn["share"] for turn in turns)
+    last = turns[-1]
     alone = len(turns) > 1 and several() and last["workers"] < 2
-    return len(turns) == TURNS or not _right(last) or last["at_once"] < 2 or alone or best >= ENOUGH
+    wrong = not _right(last) or last["at_once"] < 2
+    return wrong or alone or best_of(turns)["share"] >= ENOUGH
+
+
+def best_of(turns: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the turn that came nearest to its bound."""
+    return max(turns, key=lambda turn: float(turn["share"]))
 
 
 def several() -> bool:
@@ -264,4 +294,4 @@ def _judged(folder: Path, expected: dict[int, bytes]) -> dict[str, Any]:
 
 def _right(turn: dict[str, Any]) -> bool:
     """Return whether all pictures are there, each once, and the index is right."""
-    return bool(turn["right"] == turn["saved"] == PICTURES and turn["in_order"])
+    return bool(turn["right"] == turn["saved"] == turn["pictures"] and turn["in_order"])
