@@ -11,7 +11,6 @@ import platform
 
 from tests.benchmarks import (
     accounts,
-    amdahl,
     classroom,
     importing,
     lessons,
@@ -33,8 +32,7 @@ BENCHMARKS = {
     "importing": ("A fresh interpreter, from start to end", importing.rows),
     "tick": ("A loop in chunks, and what a watcher adds to each", tick.rows),
     "speedup": ("A speed-up, beside a process that keeps a core busy", speedup.rows),
-    "amdahl": ("A program with a serial part, and Amdahl's law", amdahl.rows),
-    "scaling": ("Another one, and what a fit makes of its speed-ups", scaling.rows),
+    "scaling": ("A program with a serial part, Amdahl's law, and what a fit finds", scaling.rows),
     "classroom": ("A class's machines", classroom.rows),
     "accounts": ("Cores busy, observed and as the system accounts", accounts.rows),
     "turns": ("Turns with the GIL, as a timeline shows them", turns.rows),
