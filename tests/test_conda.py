@@ -22,9 +22,10 @@ from rattler.exceptions import InvalidMatchSpecError
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 ENVIRONMENT = ROOT / "environment.yml"
+FREE_THREADED = ROOT / "docs" / "free-threaded.yml"
 #: Conda's names, where the Python index has another: this one has no window system with it.
 ON_THE_INDEX = {"matplotlib-base": "matplotlib"}
-NOT_A_NEED = {"python", "pip"}
+NOT_A_NEED = {"python", "python-freethreading", "pip"}
 SYSTEMS = ["x86_64-manylinux_2_28", "aarch64-apple-darwin", "x86_64-pc-windows-msvc"]
 
 
@@ -60,14 +61,20 @@ def index() -> list[str]:
     return ["--default-index", said] if said else []
 
 
-def test_conda_gets_the_ranges_that_pip_gets() -> None:
+both = pytest.mark.parametrize("path", [ENVIRONMENT, FREE_THREADED], ids=lambda p: p.stem)
+
+
+@both
+def test_conda_gets_the_ranges_that_pip_gets(path: Path) -> None:
     needs = map(Requirement, PROJECT["dependencies"])
-    assert ranges(environment()["dependencies"]) == {need.name: need.specifier for need in needs}
+    found = ranges(environment(path)["dependencies"])
+    assert found == {need.name: need.specifier for need in needs}
 
 
-def test_conda_gets_its_packages_from_conda_forge_alone() -> None:
-    assert environment()["channels"] == ["conda-forge", "nodefaults"]
-    lines = environment()["dependencies"]
+@both
+def test_conda_gets_its_packages_from_conda_forge_alone(path: Path) -> None:
+    assert environment(path)["channels"] == ["conda-forge", "nodefaults"]
+    lines = environment(path)["dependencies"]
     assert all(isinstance(line, str) for line in lines), "pip's part would undo Binder's layers"
     assert "pip" in lines, "the course itself comes by it"
 
@@ -75,6 +82,16 @@ def test_conda_gets_its_packages_from_conda_forge_alone() -> None:
 def test_the_python_is_one_that_the_course_takes() -> None:
     assert python() in SpecifierSet(PROJECT["requires-python"])
     assert environment()["dependencies"][0] == f"python={python()}", "Binder reads this form alone"
+
+
+def test_the_python_without_a_gil_is_one_that_the_course_takes() -> None:
+    first = rattler.MatchSpec(environment(FREE_THREADED)["dependencies"][0], strict=True)
+    assert first.name.normalized == "python-freethreading"
+    versions = SpecifierSet(str(first.version))
+    assert "3.14" in versions and "3.13" not in versions, "before, it was an experiment"
+    guide = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    assert f"conda env create -f {FREE_THREADED.relative_to(ROOT).as_posix()}" in guide
+    assert f"conda run -n {environment(FREE_THREADED)['name']} " in guide
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
