@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -11,6 +12,7 @@ import yaml
 from PIL import Image
 
 from docs.map import drawn, put_in
+from tests.test_form import HEAD, LESSONS, cells
 
 ROOT = Path(__file__).resolve().parent.parent
 TEXTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -73,3 +75,65 @@ def test_the_course_can_be_cited() -> None:
     assert " AND ".join(sorted(cited["license"], reverse=True)) == PROJECT["license"]
     assert cited["authors"] == PROJECT["authors"], "an entity: a name, and no person"
     assert sorted(cited["keywords"]) == sorted(PROJECT["keywords"])
+
+
+# The guide for teachers -----------------------------------------------------------------------------
+
+SECTION = re.compile(r"^### (\d+) · (.+) \((\d+) minutes(?:, (\d+) in a lecture)?\)$", re.MULTILINE)
+#: What each lesson's section says, in this order.
+POINTS = ["Ask the hall", "The pictures", "On stage", "Listen for", "Exercises"]
+
+
+def sections() -> dict[str, str]:
+    """Return the guide's sections on lessons, by number."""
+    _, *parts = re.split(
+        r"^(?=### \d+ · )", read(ROOT / "docs" / "TEACHING.md"), flags=re.MULTILINE
+    )
+    return {part.split()[1]: part.partition("\n## ")[0] for part in parts}
+
+
+def test_every_lesson_has_its_section_in_the_guide_for_teachers() -> None:
+    assert list(sections()) == [str(int(path.name[:2])) for path in LESSONS]
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_the_guide_says_what_the_lesson_says(path: Path) -> None:
+    text = sections()[str(int(path.name[:2]))]
+    lesson = cells(path)
+    heading = SECTION.match(text)
+    assert heading and f"[{heading[2]}](notebooks/{path.name}) | {heading[3]} |" in read(
+        ROOT / "README.md"
+    )
+    facts = HEAD.match(next(line for line in lesson[0].text.splitlines() if line.startswith("*")))
+    assert facts and (facts[2] or facts[1]) == (heading[4] or heading[3])
+    assert re.findall(r"^- \*\*(.+?):\*\*", text, re.MULTILINE) == POINTS
+    assert "| 1 core | 2 cores | 8 cores |" in text
+    places = LINK.findall(text)
+    assert f"../notebooks/{path.name}" in places
+    checked = {key for c in lesson for key in re.findall(rf'check\("{path.stem}/([^"]+)"', c.text)}
+    assert set(re.findall(r"\*(\w+)\*", text.rpartition("**Exercises:**")[2])) == checked
+    assert (f"../notebooks/solutions/{path.name}" in places) == bool(checked)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_the_misconceptions_to_listen_for_are_those_that_the_lesson_names(path: Path) -> None:
+    questions = ROOT / "course_lib" / "lesson" / "questions" / f"{path.stem}.json"
+    named = {
+        choice.get("misconception")
+        for question in json.loads(read(questions))["questions"].values()
+        for choice in question["choices"]
+    }
+    text = sections()[str(int(path.name[:2]))]
+    (line,) = re.findall(r"^- \*\*Listen for:\*\* (.+)$", text, re.MULTILINE)
+    listened = re.findall(r'"([^"]+)"', line)
+    assert len(listened) >= 3 and set(listened) <= named
+
+
+def test_the_plans_fill_their_time() -> None:
+    plans = re.findall(
+        r"^### (\d+) minutes.*\n\n((?:\|.*\n)+)", read(ROOT / "docs" / "TEACHING.md"), re.MULTILINE
+    )
+    assert [int(minutes) for minutes, _ in plans] == [45, 90, 180]
+    for minutes, table in plans:
+        parts = re.findall(r"^\| (\d+) \|", table, re.MULTILINE)
+        assert sum(map(int, parts)) == int(minutes)
