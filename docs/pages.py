@@ -1,4 +1,7 @@
-"""Run the course and write it as pages that need no server: python -m docs.pages [folder].
+"""Run the course and write it as pages that need no server.
+
+python -m docs.pages [folder]            into this folder, or into docs/site
+python -m docs.pages folder notebooks    the same with other notebooks
 
 Each notebook is executed here, cell by cell under a time limit, and becomes one page: text, code,
 pictures, and the explorers, which need no kernel. The pages load nothing from anywhere else.
@@ -42,6 +45,7 @@ STATE = "application/vnd.jupyter.widget-state+json"
 LIMIT = 60  # seconds for a cell
 FORMULA = re.compile(r"\$\$(.+?)\$\$", re.DOTALL)
 TO_NOTEBOOK = re.compile(r"(\]\((?!\w+:)[^)\s]*?)\.ipynb((?:#[^)\s]*)?\))")
+CORNER = re.compile(r"<th\b[^>]*>\s*</th>")  # of a table, empty: no header of anything
 HEAD = re.compile(r"^\*(\d+) minutes")
 
 
@@ -87,8 +91,8 @@ def execute(path: Path) -> NotebookNode:
 def prepare(lesson: Lesson, scripts: dict[str, dict[str, str]]) -> None:
     """Turn what only a kernel or Jupyter understands into what a page can show.
 
-    Formulas become MathML, links to notebooks lead to their pages, questions fold their answers,
-    widgets leave their values with the lesson and their code, once for all, in `scripts`.
+    Formulas become MathML, links to notebooks lead to their pages, what answers a prediction or a
+    question is folded, widgets leave their values with the lesson and their code, once for all, in `scripts`.
     """
     state = lesson.notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
     predicted = False
@@ -105,13 +109,14 @@ def prepare(lesson: Lesson, scripts: dict[str, dict[str, str]]) -> None:
                 continue
             model = state[view["model_id"]]
             kind = str(model["state"].get("_anywidget_id", model["model_name"])).split(".")[-1]
-            predicted = predicted or kind == "Prediction"
-            if kind == "Prediction":
+            if kind in {"Prediction", "Question"}:
+                predicted = kind == "Prediction"
                 cell.metadata["folded"] = False
             if kind == "Question":
                 output["data"] = {"text/html": folded(model["state"]["question"])}
             else:
                 lesson.widgets[view["model_id"]] = values(kind, model, scripts)
+        predicted = predicted and ".compare(" not in cell.source
 
 
 def formula(match: re.Match[str]) -> str:
@@ -276,6 +281,7 @@ def write(folder: Path, lessons: list[Lesson], scripts: dict[str, dict[str, str]
             "lesson": lesson,
             "root": lesson.root,
             "state": embedded(lesson.widgets),
+            "slides": any(cell.metadata.slide == "slide" for cell in lesson.notebook.cells),
             "before": row[place - 1] if place else None,
             "after": row[place + 1] if place + 1 < len(row) else None,
         }
@@ -291,19 +297,21 @@ def page(notebook: NotebookNode, about: dict[str, Any]) -> str:
     """Return a notebook's page, by the template beside this file."""
     exporter = HTMLExporter(template_file=str(HERE / "page.html.j2"), anchor_link_text="#")  # type: ignore[no-untyped-call]
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
-    return str(exporter.from_notebook_node(notebook, {"site": about})[0])
+    text = str(exporter.from_notebook_node(notebook, {"site": about})[0])
+    return CORNER.sub("<td></td>", text)
 
 
 def main(words: list[str]) -> int:
     """Write the site into the folder that is named, or beside this file."""
-    if len(words) > 1 or words[:1] in (["-h"], ["--help"]):
+    if len(words) > 2 or words[:1] in (["-h"], ["--help"]):
         print(__doc__)
-        return len(words) > 1
+        return len(words) > 2
     folder = Path(words[0]) if words else HERE / "site"
+    source = Path(words[1]) if len(words) > 1 else NOTEBOOKS
     with tempfile.TemporaryDirectory(prefix="course-home-") as home:
         os.environ["COURSE_HOME"] = home  # nobody's answers stand on the pages
         try:
-            build(folder)
+            build(folder, source)
         except (OSError, ValueError) as error:
             print(error, file=sys.stderr)
             return 1

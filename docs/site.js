@@ -141,7 +141,7 @@ function startWidgets() {
 
 // ---- Slides: the page's own cells, some at a time, as the notebook's slide types cut them.
 
-const OURS = "input, select, textarea, .widget, [contenteditable]";
+const OURS = "input, select, textarea, .widget"; // where keys mean something else
 
 function startSlides() {
   const address = new URL(location.href);
@@ -172,6 +172,9 @@ function startSlides() {
   [back.textContent, on.textContent] = ["Back", "Next"];
   place.setAttribute("role", "status");
   bar.append(back, place, on);
+  const title = document.createElement("h1"); // stays on top, but for the slide that has it
+  title.textContent = document.title.split(" · ")[0];
+  document.querySelector("header").prepend(title);
   main.replaceChildren(...slides);
   main.after(bar);
 
@@ -179,6 +182,7 @@ function startSlides() {
   function show(number) {
     at = Math.max(0, Math.min(slides.length - 1, number));
     slides.forEach((slide, other) => { slide.hidden = other !== at; });
+    title.hidden = at === 0;
     place.textContent = `${at + 1} of ${slides.length}`;
     back.disabled = at === 0;
     on.disabled = at === slides.length - 1;
@@ -203,9 +207,21 @@ function startSlides() {
   linked();
 }
 
+// What is wider than the page scrolls by itself; the keyboard must be able to get there.
+function startScrolling() {
+  const size = new ResizeObserver((changed) => {
+    for (const { target } of changed) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  document.querySelectorAll(".output, .output pre").forEach((element) => size.observe(element));
+}
+
 document.addEventListener("DOMContentLoaded", () => {
   startTheme();
   startSearch();
   startSlides();
   startWidgets();
+  startScrolling();
 });
