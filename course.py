@@ -4,6 +4,7 @@ python3 course.py                 open the course in JupyterLab, in your browser
 python3 course.py lab [options]   the same; the options go to JupyterLab, such as --no-browser
 python3 course.py test [options]  run every test; the options go to pytest, such as -x
 python3 course.py site [folder]   run every lesson here and write them as pages, into docs/site
+python3 course.py lecture 3       give lesson 3 as a lecture: slides, with live experiments
 
 On Windows, type "py" for "python3". The first start makes the folder .venv beside this file and
 installs the course's packages there, which takes about a minute; later starts take seconds.
@@ -39,7 +40,7 @@ LAB = ["jupyterlab", f"--ServerApp.root_dir={ROOT}", "--ServerApp.ip=127.0.0.1"]
 LAB += ["--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
 LAB += ["--LanguageServerManager.autodetect=False"]  # a line of warnings about what isn't needed
 LAB += ["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)
-STARTS = {"lab": LAB, "test": ["pytest"], "site": ["docs.pages"]}
+STARTS = {"lab": LAB, "test": ["pytest"], "site": ["docs.pages"], "lecture": ["docs.lecture"]}
 WITHOUT_NEWS = ["jupyterlab.labextensions", "disable", "--level=sys_prefix"]
 WITHOUT_NEWS += ["@jupyterlab/apputils-extension:announcements"]
 WITHOUT_NEWS += ["@jupyterlab/extensionmanager-extension"]
@@ -104,7 +105,7 @@ def set_up(kind: str) -> None:
 
 
 def main(words: list[str]) -> int:
-    """Set up what is missing, then become JupyterLab, pytest or the site's builder."""
+    """Set up what is missing, then become JupyterLab, pytest, or a tool in docs."""
     start, *options = ["lab", *words] if not words or words[0].startswith("-") else words
     if start not in STARTS or options[:1] in (["-h"], ["--help"]):
         print(__doc__)

@@ -16,14 +16,13 @@ from nbformat import NotebookNode
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 #: Sections for those who sit at the keyboard, and not for a hall.
-LEFT_OUT = {"How to use this page", "Your turn", "Your progress", "Further reading"}
+LEFT_OUT = {"How to use this page", "Your turn", "Your progress", "Sources", "Further reading"}
 HEADING = re.compile(r"(#{1,6}) (.+)")
+ASKED = re.compile(r"\b(predict|question)\(")
 ROOM = 15  # lines of large type on a slide
-LINE = 12  # words on each
+LINE = 14  # words on each
 #: What a cell shows, by what it calls, in such lines; the first that fits counts.
 SHOWN = (
-    (r"\bpredict\(", 6),
-    (r"\bquestion\(", 9),
     (r"\.compare\(", 7),
     (r"\b(amdahl|cafe|scheduler|play|finish|check)\(", 14),
     (r"\b(run|simulate|observe|curves|compare|timelines?|quadrant|display|machine)\(", 13),
@@ -35,6 +34,8 @@ def lines(cell: NotebookNode) -> float:
     """Return about how many lines of a slide a cell takes."""
     if cell.cell_type == "markdown":
         return float(cell.source.count("#") + len(cell.source.split()) / LINE + 1)
+    if asks := ASKED.search(cell.source):  # slides leave its code away
+        return {"predict": 6, "question": 9}[asks[1]]
     shown = next((size for calls, size in SHOWN if re.search(calls, cell.source, re.MULTILINE)), 0)
     return float(0.7 * (cell.source.count("\n") + 2) + shown)
 

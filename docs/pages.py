@@ -111,7 +111,7 @@ def prepare(lesson: Lesson, scripts: dict[str, dict[str, str]]) -> None:
             kind = str(model["state"].get("_anywidget_id", model["model_name"])).split(".")[-1]
             if kind in {"Prediction", "Question"}:
                 predicted = kind == "Prediction"
-                cell.metadata["folded"] = False
+                cell.metadata |= {"folded": False, "asks": True}
             if kind == "Question":
                 output["data"] = {"text/html": folded(model["state"]["question"])}
             else:

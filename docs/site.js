@@ -157,6 +157,7 @@ function startSlides() {
   if (!button || !showing) return;
 
   root.classList.add("presenting");
+  document.querySelectorAll("details.measured").forEach((fold) => { fold.open = true; });
   button.textContent = "Leave slides";
   const main = document.getElementById("content");
   const slides = [];
@@ -172,9 +173,10 @@ function startSlides() {
   [back.textContent, on.textContent] = ["Back", "Next"];
   place.setAttribute("role", "status");
   bar.append(back, place, on);
-  const title = document.createElement("h1"); // stays on top, but for the slide that has it
+  // The lesson's title and the section's stay on top, but on slides that have them.
+  const [title, section] = ["h1", "h2"].map((tag) => document.createElement(tag));
   title.textContent = document.title.split(" · ")[0];
-  document.querySelector("header").prepend(title);
+  document.querySelector("header").prepend(title, section);
   main.replaceChildren(...slides);
   main.after(bar);
 
@@ -183,11 +185,23 @@ function startSlides() {
     at = Math.max(0, Math.min(slides.length - 1, number));
     slides.forEach((slide, other) => { slide.hidden = other !== at; });
     title.hidden = at === 0;
+    const headings = slides.slice(0, at + 1).map((slide) => slide.querySelector("h2"));
+    section.hidden = at === 0 || headings[at];
+    section.textContent = headings.findLast(Boolean)?.firstChild.textContent ?? "";
+    section.hidden ||= !section.textContent;
     place.textContent = `${at + 1} of ${slides.length}`;
     back.disabled = at === 0;
     on.disabled = at === slides.length - 1;
     history.replaceState(null, "", `#${at + 1}`);
+    fit(slides[at]);
     scrollTo(0, 0);
+  }
+  // A slide that is somewhat too high becomes smaller; one that is much too high scrolls.
+  function fit(slide) {
+    slide.style.zoom = 1;
+    const { top, height } = slide.getBoundingClientRect();
+    const room = innerHeight - bar.offsetHeight - top - scrollY;
+    slide.style.zoom = Math.max(0.75, Math.min(1, room / height));
   }
   back.addEventListener("click", () => show(at - 1));
   on.addEventListener("click", () => show(at + 1));
