@@ -180,6 +180,7 @@ def test_the_theme_stays_on_the_next_page(one: Page) -> None:
     dark = one.evaluate(ground)
     assert dark != light
     one.get_by_role("link", name="Another lesson →").click()
+    expect(one.get_by_role("heading", level=1)).to_contain_text("Another lesson")
     assert one.evaluate(ground) == dark
 
 

@@ -5,12 +5,13 @@ const STYLE = `
 .lecture { --jp-content-font-size1: 26px; --jp-code-font-size: 20px; --jp-ui-font-size1: 18px; }
 .lecture-away { display: none !important; }
 .lecture .jp-SideBar { visibility: hidden; }
+.lecture, .lecture .jp-LabShell { background: var(--jp-layout-color0) !important; }
 .lecture .jp-Notebook { padding: 24px 5vw 60px !important; }
 .lecture :is(.jp-InputPrompt, .jp-OutputPrompt, .jp-Collapser, .jp-cell-toolbar, .jp-Toolbar,
   .jp-OutputArea-promptOverlay, .jp-Placeholder, .jp-Notebook-footer, .jp-InternalAnchorLink) { display: none !important; }
 .lecture .jp-Cell { max-width: 1180px; margin: 0 auto; border: 0 !important; }
 .lecture .jp-OutputArea img { zoom: 1.2; }
-.lecture :is(.course-widget, .course-player, .course-explorer, .course-question) { font-size: 20px; }
+.lecture :is(.course-widget, .course-player, .course-explorer, .course-question) { font-size: 22px; }
 .lecture .jp-OutputArea-output :is(pre, table, p) { font-size: 20px; }
 #lecture-bar { position: fixed; bottom: 0; left: 0; right: 0; z-index: 1000; display: flex;
   gap: 16px; align-items: center; justify-content: center; padding: 6px;
