@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from docs import pages
 from docs.cut import cut
-from docs.pages import broken
+from docs.links import broken
 from tests.browser.lesson import INSIDE, SCREEN
 
 ROOT = Path(__file__).resolve().parents[2]
