@@ -320,6 +320,15 @@ def test_a_lesson_has_an_exercise_and_its_solution(path: Path) -> None:
 
 
 @every_lesson
+def test_a_lesson_is_cut_into_slides(path: Path) -> None:
+    """Where this fails, `python -m docs.cut` gives new cells a slide type."""
+    metadata = [cell["metadata"] for cell in json.loads(path.read_text("utf-8"))["cells"]]
+    kinds = [cell.get("slideshow", {}).get("slide_type") for cell in metadata]
+    assert set(kinds) <= {"slide", "subslide", "-", "skip"}
+    assert kinds[0] == "slide"
+
+
+@every_lesson
 def test_every_question_that_a_lesson_has_is_asked(path: Path) -> None:
     texts = ROOT / "course_lib" / "lesson" / "questions" / f"{path.stem}.json"
     written = json.loads(texts.read_text("utf-8"))["questions"]
