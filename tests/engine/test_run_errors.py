@@ -25,7 +25,7 @@ from course_lib.tasks import Step
 
 IN_THIS_PROCESS = ("sequential", "threads", "async", "fork_join", "actors", "csp")
 NO_CALLS = ("data_parallel",)  # they refuse callables
-PICKLE = ("processes", "hybrid")  # what can't be sent to a worker is a task that fails
+PICKLE = ("processes", "hybrid", "dask")  # what can't be sent to a worker is a task that fails
 HAVE = tuple(model for model in MODELS if why_not(model) is None)
 CALL = tuple(model for model in HAVE if model not in NO_CALLS)
 TRIES = 5
@@ -543,7 +543,7 @@ if hasattr(psutil.Process, "num_fds"):
         for turn in range(4):  # what is opened once, for good
             once(turn)
         before = me.num_fds()
-        for turn in range(20):
+        for turn in range(4 if model == "dask" else 20):  # which takes a second to start
             once(turn)
         assert soon(lambda: me.num_fds() <= before), (before, me.num_fds(), me.net_connections())
 
