@@ -19,7 +19,7 @@ import threading
 import warnings
 from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
@@ -34,9 +34,9 @@ from course_lib.models.worker import belong_to
 from course_lib.record import Lost, Record, Recorder, Stopped, clock
 from course_lib.tasks import Pace
 
-ANSWER = 5  # seconds in which a scheduler must answer
 Answer = tuple[Record, str, str]  # what a worker sends back, with its name and its address
 
+ANSWER = 5  # seconds in which a scheduler must answer
 GRACE = 0.3  # seconds in which tasks that are asked to stop do
 HERE = "127.0.0.1"
 TOPIC = "course"  # under which the scheduler keeps which tasks have started
@@ -150,6 +150,8 @@ class Crew:
                     self.stage.died = error.with_traceback(None)
                     return record
                 continue  # it only stood in line where another one killed the worker
+            except CancelledError:  # by Dask, not by asyncio
+                raise ConnectionError("the cluster is gone: its scheduler has ended") from None
             return None if answer is None else await self._received(*answer)
 
     async def _received(self, record: Record, name: str, address: str) -> Record:
@@ -203,11 +205,14 @@ def quiet() -> Iterator[None]:
     logger.setLevel(logging.CRITICAL + 1)
     try:
         with ThreadPoolExecutor(1) as helper, dask.config.set(SETTINGS):
-            vars(utils)[HELPER] = helper  # Dask's own would leave its thread behind
+            mine = vars(utils)[HELPER] is DASKS_OWN  # which would leave its thread behind
+            if mine:
+                vars(utils)[HELPER] = helper
             try:
                 yield
             finally:
-                vars(utils)[HELPER] = DASKS_OWN
+                if mine:
+                    vars(utils)[HELPER] = DASKS_OWN
     finally:
         logger.setLevel(before)
 
@@ -217,28 +222,37 @@ async def cluster_for(stage: Stage) -> AsyncIterator[Any]:
     """Find the cluster at the run's address; without one make one here, and end it afterwards."""
     if stage.address is not None:
         yield stage.address
-        return
-    with tempfile.TemporaryDirectory(prefix="course-") as folder:
-        free = f"{HERE}:0"  # a port that is free
-        async with Scheduler(host=HERE, port=0, dashboard=False, dashboard_address=free) as boss:
+    else:
+        async with local_cluster(stage.workers, stage.begun) as scheduler:
+            yield scheduler.address
+
+
+@contextlib.asynccontextmanager
+async def local_cluster(workers: int, begun: threading.Event) -> AsyncIterator[Scheduler]:
+    """Start a scheduler in this process, and so many workers; nothing is left of them after it."""
+    free = f"{HERE}:0"  # a port that is free
+    with tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder:
+        with dask.config.set({"temporary-directory": folder}):
+            boss = Scheduler(host=HERE, port=0, dashboard=False, dashboard_address=free)
+        async with boss:
             keepers = [
-                asyncio.create_task(keep(stage, boss.address, str(name), folder))
-                for name in range(stage.workers)
+                asyncio.create_task(keep(str(name), boss.address, folder, begun))
+                for name in range(workers)
             ]
             try:
-                while len(boss.workers) < stage.workers:
+                while len(boss.workers) < workers:
                     for keeper in keepers:
                         if keeper.done():
                             keeper.result()  # raises why it ended
                     await asyncio.sleep(0.01)
-                yield boss.address
+                yield boss
             finally:
                 for keeper in keepers:
                     keeper.cancel()
                 await asyncio.gather(*keepers, return_exceptions=True)
 
 
-async def keep(stage: Stage, address: str, name: str, folder: str) -> None:
+async def keep(name: str, address: str, folder: str, begun: threading.Event) -> None:
     """Start a worker of this machine, and another one whenever it dies."""
     settings = address, name, folder, os.getpid()
     program = f"import sys; sys.path[:] = {sys.path!r}; import {__name__} as d; d.work{settings!r}"
@@ -250,7 +264,7 @@ async def keep(stage: Stage, address: str, name: str, folder: str) -> None:
             if worker.returncode is None:
                 worker.kill()
                 await worker.wait()
-        if not stage.begun.is_set():
+        if not begun.is_set():
             raise RuntimeError(f"a worker ended as it started, with code {worker.returncode}")
 
 

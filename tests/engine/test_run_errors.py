@@ -582,7 +582,12 @@ if sys.platform != "win32":
 
     @pytest.mark.parametrize(
         ("model", "kind", "least"),
-        [("processes", "compute", 2), ("processes", "socket", 3), ("threads", "socket", 1)],
+        [
+            ("processes", "compute", 2),
+            ("processes", "socket", 3),
+            ("threads", "socket", 1),
+            ("dask", "compute", 2),
+        ],
     )
     def test_no_process_outlives_a_killed_kernel(model: str, kind: str, least: int) -> None:
         with program(model, kind) as kernel:
