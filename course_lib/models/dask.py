@@ -47,6 +47,7 @@ WAY_OUT = (
 HELPER = "_offload_executor"
 DASKS_OWN = vars(utils)[HELPER]
 SETTINGS = {
+    "distributed.admin.large-graph-warning-threshold": "1TB",  # who sends so much will see it
     "distributed.comm.timeouts.connect": ANSWER,
     "distributed.scheduler.allowed-failures": 1,  # a task that has killed two workers has failed
     "distributed.scheduler.http.routes": [],
@@ -94,6 +95,9 @@ class Crew:
     token: str = field(default_factory=lambda: uuid4().hex)
     numbers: dict[str, int] = field(default_factory=dict)  # what a worker is called → its number
     clocks: dict[str, int] = field(default_factory=dict)  # address → ns that its clock is behind
+    done: set[Any] = field(default_factory=set)  # futures whose results are there, not yet here
+    fetched: dict[str, Any] = field(default_factory=dict)  # results by their futures' keys
+    fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
     room: int = 0  # tasks that may be under way at the scheduler
 
     @property
@@ -103,11 +107,12 @@ class Crew:
 
     async def meet(self) -> None:
         """Wait for the workers, and see that they can do the tasks."""
-        if not self.local:
-            await fit(self.client)
-        threads = await self.client.run(count_threads)
+        threads: dict[str, int] = await self.client.nthreads()
         if not threads:
             raise ConnectionError(f"the Dask scheduler at {self.stage.address!r} has no worker yet")
+        if not self.local and not set(threads) <= _fit:
+            await fit(self.client)
+            _fit.update(threads)
         await asyncio.gather(*map(self._warm_up, threads))
         self.room, all_threads = self.stage.workers, sum(threads.values())
         if self.room >= all_threads:  # the cluster itself is what bounds the tasks in flight
@@ -144,15 +149,28 @@ class Crew:
         while True:
             future = self.client.submit(perform, *work, key=f"{TOPIC}-{uuid4().hex}", pure=False)
             try:
-                answer = await future
+                await future.exception()  # waits for an end, whichever it is
+                answer = await self._fetched(future)
             except KilledWorker as error:
                 if record := await self._lost(index):
+                    self.stage.records[index] = record
                     self.stage.died = error.with_traceback(None)
-                    return record
+                    raise  # nobody goes on
                 continue  # it only stood in line where another one killed the worker
-            except CancelledError:  # by Dask, not by asyncio
+            except (CancelledError, OSError):  # by Dask: not asyncio's own
                 raise ConnectionError("the cluster is gone: its scheduler has ended") from None
             return None if answer is None else await self._received(*answer)
+
+    async def _fetched(self, future: Any) -> Any:
+        """Return what has come of a future: fetched with others, by one message for all of them."""
+        self.done.add(future)
+        async with self.fetching:  # meanwhile, others come
+            if future in self.done:
+                several, self.done = self.done, set()
+                found = await self.client.gather({one.key: one for one in several}, errors="skip")
+                self.fetched |= {key: one for key, one in found.items() if one is not None}
+        # What has failed isn't among them; it raises here.
+        return self.fetched.pop(future.key) if future.key in self.fetched else await future
 
     async def _received(self, record: Record, name: str, address: str) -> Record:
         """Put what a worker has recorded into this run's terms: its lanes, and its clock."""
@@ -177,11 +195,10 @@ class Crew:
 
     async def finished(self, tasks: list[asyncio.Task[None]]) -> None:
         """Wait for all tasks, or until something keeps the run from going on."""
-        left = set(tasks)
-        while left and not self.stage.died:
-            done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()  # raises what has gone wrong with the cluster
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            if (error := task.exception()) is not None and self.stage.died is None:
+                raise error  # something has gone wrong with the cluster
 
     async def leave(self, tasks: list[asyncio.Task[None]]) -> None:
         """Ask the tasks that are still under way to stop, and wait no longer than they may take."""
@@ -191,10 +208,11 @@ class Crew:
         for task in (asked, *tasks):
             task.cancel()
         await asyncio.gather(asked, *tasks, return_exceptions=True)
-        for index in running:
-            if index not in self.stage.records and (record := await self._lost(index)):
-                record.error = Stopped()
-                self.stage.records[index] = record
+        with contextlib.suppress(OSError):  # a cluster that is gone tells nothing
+            for index in running:
+                if index not in self.stage.records and (record := await self._lost(index)):
+                    record.error = Stopped()
+                    self.stage.records[index] = record
 
 
 @contextlib.contextmanager
@@ -290,6 +308,9 @@ async def connected(address: Any) -> AsyncIterator[Any]:
         await client.close(timeout=1)
 
 
+_fit: set[str] = set()  # addresses of workers that have been found to fit
+
+
 async def fit(client: Any) -> None:
     """Raise if a cluster's Python, packages or course isn't the one here: tasks wouldn't run."""
     versions = await client.get_versions()
@@ -353,11 +374,6 @@ def perform(token: str, index: int, steps: bytes, pace: Pace, port: int | None) 
     worker.log_event(TOPIC, (token, index, clock(), name, worker.address))
     recorder = Recorder(index, -1, pace, flag, port)
     return recorder.perform_sent(steps, dumps), name, worker.address
-
-
-def count_threads(dask_worker: Worker) -> int:
-    """Return how many tasks a worker does at once."""
-    return dask_worker.state.nthreads
 
 
 def stop(token: str, running: bool) -> None:
