@@ -235,7 +235,7 @@ def total_made(size: int) -> int:
     return total(bytes(size))
 
 
-def carried(cluster: Cluster, megabytes: int = 32, rounds: int = 3) -> Carried:
+def carried(cluster: Cluster, megabytes: int = 32, rounds: int = 2) -> Carried:
     """Sum bytes here and on a cluster, and take the quickest of some rounds each.
 
     Raises
@@ -272,11 +272,11 @@ def handed_out(
 ) -> dict[float, float]:
     """Return, for tasks of these sizes in seconds, how many times as fast the cluster does them.
 
-    Of each size there are as many as a core does in 0.4 s: 100 at most, and four a worker at least.
+    Of each size there are as many as a core does in 0.3 s: 60 at most, and four a worker at least.
     """
     found = {}
     for size in sizes:
-        number = int(min(100, max(4 * cluster.workers, 0.4 / size)))
+        number = int(min(60, max(4 * cluster.workers, 0.3 / size)))
         tasks = [Task(f"T{n}", compute(size)) for n in range(number)]
         alone = run(tasks).makespan
         found[size] = alone / run(tasks, "dask", address=cluster.address).makespan
