@@ -91,7 +91,7 @@ CHARGE = Exercise(
     arguments=("order", "bank"),
     make=lambda folder: (ORDERS, _bank(folder)),
     around=lambda program, folder: Cluster(program),
-    limits=Limits(seconds=20.0),
+    limits=Limits(seconds=30.0),
 )
 
 EXERCISES = {"charge": CHARGE}
