@@ -29,6 +29,7 @@ EXPERIMENTS = {
     *("run", "observe", "simulate", "speedup", "spin_check", "serve", "race", "crowd", "vectors"),
     *("seconds_a_switch", "multiply", "count", "measure", "scaling", "grain", "replies", "hearts"),
     *("rate", "tickets", "transfers", "pairs"),
+    *("carried", "handed_out", "count_and_kill"),
 }
 ASKS = {"predict", "question"}
 #: Which sections end a lesson, in this order.

@@ -12,6 +12,7 @@ import platform
 from tests.benchmarks import (
     accounts,
     classroom,
+    cluster,
     importing,
     lessons,
     loop,
@@ -38,6 +39,7 @@ BENCHMARKS = {
     "turns": ("Turns with the GIL, as a timeline shows them", turns.rows),
     "loop": ("asyncio, bare and observed", loop.rows),
     "pools": ("Worker processes", pools.rows),
+    "cluster": ("A cluster of workers, by Dask", cluster.rows),
     "simulated": ("A simulated machine", simulated.rows),
     "twins": ("A measured makespan, off the simulated one by", twins.rows),
     "timeline": ("A timeline, from the trace to the PNG", timeline.rows),

@@ -12,4 +12,5 @@ LESSONS = {
     "08_amdahl": "amdahl",
     "09_beyond_amdahl": "beyond",
     "10_history": "history",
+    "11_beyond_one_machine": "machines",
 }
