@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
-from course_lib.lesson.exercises.probes import note, notes
 from course_lib.models import MOST_WORKERS, run
 from course_lib.models import why_not as why_no_model
+from course_lib.programs.notes import note, notes
 from course_lib.tasks import Step, Task, compute, whole
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from course_lib.programs.notes import note, notes
 from course_lib.record import clock
 from course_lib.tasks import spin
 
-__all__ = ["Fetch", "Serve", "Served", "Station", "Tally"]
+__all__ = ["Fetch", "Serve", "Served", "Station", "Tally", "note", "notes"]
 
 WAIT = 0.1  # seconds
 MOMENT = 0.0005  # seconds
@@ -165,19 +166,3 @@ def blocking() -> str:
         asyncio.get_running_loop()
         return "blocked"
     return "thread"
-
-
-def note(path: str, line: str) -> None:
-    """Add a line to a file; whoever else writes at the same time, it stays whole."""
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
-    try:
-        os.write(file, f"{line}\n".encode())
-    finally:
-        os.close(file)
-
-
-def notes(path: str) -> list[str]:
-    """Return the lines of such a file; none if nothing was written."""
-    with contextlib.suppress(FileNotFoundError):
-        return Path(path).read_text().splitlines()
-    return []

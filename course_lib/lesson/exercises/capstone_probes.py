@@ -1,0 +1,267 @@
+"""What the capstone hands to a program, and how the program is tried out.
+
+It is run several times, and once with the stop button pressed in the middle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import math
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from course_lib import hooks
+from course_lib.heartbeat import Heart
+from course_lib.machine import busy_so_far, machine
+from course_lib.programs.gallery import PICTURES, Gallery, gallery, picture
+from course_lib.programs.gallery_bound import CORES, Costs, overhead
+from course_lib.programs.gallery_watched import Watched
+from course_lib.record import clock
+
+__all__ = ["ENOUGH", "LEVEL", "Trial", "several"]
+
+TURNS = 6
+ENOUGH = 0.85  # of the bound
+LEVEL = 0.6  # of the bound, for the first two levels
+TIME = 12.0  # seconds, after which no other turn is begun
+MANY = 2000  # pictures of the run that is stopped
+STOP = 0.4  # seconds after its first thumbnail
+AGAIN = 1.5  # seconds from one press of the stop button to the next
+PRESSES = 4
+
+
+class Trial:
+    """A program, tried out: called with no argument, it returns what was measured.
+
+    The interrupt is tried only if all else is well enough.
+    """
+
+    def __init__(self, program: Callable[..., Any], folder: Path) -> None:
+        self.__wrapped__, self.folder = program, folder
+
+    def __call__(self, *_: Any) -> dict[str, Any]:
+        """Try the program."""
+        end = time.monotonic() + TIME
+        with gallery(PICTURES) as plain:
+            expected = {n: plain.dither(picture(n)) for n in plain.numbers}
+            wait, rest = overhead(plain)
+            turns: list[dict[str, Any]] = []
+            while not _enough(turns) and time.monotonic() < end:
+                visit = f"turn{len(turns)}"
+                turns.append(self._turn(self._watched(plain, visit), wait, rest))
+                turns[-1] |= _judged(self.folder / visit, expected)
+            stopped = {}
+            if all(map(_right, turns)) and max(turn["share"] for turn in turns) >= LEVEL:
+                many = replace(self._watched(plain, "stopped"), numbers=range(MANY))
+                stopped = self._stopped(many)
+            _end_pool()
+        return {"turns": turns, "stopped": stopped}
+
+    def _watched(self, plain: Gallery, visit: str) -> Watched:
+        folder = self.folder / visit
+        folder.mkdir()
+        journal = str(self.folder / f"{visit}-journal")
+        return Watched(plain.numbers, plain.port, folder, visit, journal)
+
+    def _run(self, watched: Watched) -> float:
+        """Run the program beside a heart; return the heart's longest pause."""
+        found = self.__wrapped__
+        if inspect.iscoroutinefunction(found):
+            return asyncio.run(_beside(found(watched)))
+        with _heart() as heart:
+            value = found(watched)
+            if inspect.iscoroutine(value):
+                return asyncio.run(_beside(value))
+        return heart.gap
+
+    def _turn(self, watched: Watched, wait: float, rest: float) -> dict[str, Any]:
+        """Run the program once, and say how it went beside the bound of this very run."""
+        before, start, busy, cpu = watched.asked()["cpu"], clock(), busy_so_far(), _cpu()
+        try:
+            gap = self._run(watched)
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
+        wall = (clock() - start) / 1e9
+        told = watched.asked()
+        others = max(0.0, busy_so_far() - busy - (_cpu() - cpu) - (told["cpu"] - before)) / wall
+        usable = min(CORES, machine().usable_cores)
+        done = watched.dithered()
+        each = math.fsum(cpu for cpu, _ in done) / max(1, len(done))
+        costs = Costs(len(watched.numbers), wait, rest, each, max(0.5, usable - others))
+        by = Counter(worker for _, worker in done)
+        fair = len(watched.numbers) / (3 * math.ceil(usable))
+        served = [(stop, 1) for _, status, _, stop in told["asked"] if status == 200]
+        flights = [(start, stop) for *_, start, stop in told["asked"]]
+        return {
+            "wall": wall,
+            "bound": costs.bound(),
+            "share": costs.bound() / wall,
+            "share_one": costs.bound(min(1.0, costs.cores)) / wall,
+            "others": others,
+            "at_once": _most([(a, 1) for a, _ in flights] + [(b, -1) for _, b in flights]),
+            "in_flight": sum(stop - start for start, stop in flights) / 1e9 / wall,
+            "busy": math.fsum(cpu for cpu, _ in done) / wall,
+            "workers": sum(count >= fair for count in by.values()),
+            "gap": gap,
+            "in_hand": _most(served + [(at, -1) for _, at in watched.saved()]),
+            "made": len(done),
+            "saved": len(watched.saved()),
+        }
+
+    def _stopped(self, watched: Watched) -> dict[str, Any]:
+        """Run the program with many pictures, press the stop button, and see what it does."""
+        done = threading.Event()
+        pressed: list[int] = []
+        with hooks._unwatched():
+            hand = threading.Thread(target=_press, args=(watched, done, pressed), daemon=True)
+            hand.start()
+        try:
+            with contextlib.suppress(KeyboardInterrupt):
+                self._run(watched)
+        except BaseException as error:  # noqa: BLE001 - a pool that the interrupt broke, perhaps
+            said = type(error).__name__
+        else:
+            said = ""
+        end = clock()
+        done.set()
+        hand.join()
+        time.sleep(0.3)
+        asked = [start for *_, start, _ in watched.asked()["asked"]]
+        whole = len(watched.dither(picture(0))) if not pressed[1:] else 0
+        sizes = {path.stat().st_size for path in watched.folder.glob("*.pbm")}
+        return {
+            "took": (end - pressed[0]) / 1e9 if pressed else 0.0,
+            "presses": len(pressed),
+            "after": sum(start > end + 50_000_000 for start in asked),
+            "broken": len(sizes - {whole}) if whole else 0,
+            "raised": said,
+        }
+
+
+def _enough(turns: list[dict[str, Any]]) -> bool:
+    """Return whether another turn would find the same: a first one may have a pool to start."""
+    if not turns:
+        return False
+    last, best = turns[-1], max(turn["share"] for turn in turns)
+    alone = len(turns) > 1 and several() and last["workers"] < 2
+    return len(turns) == TURNS or not _right(last) or last["at_once"] < 2 or alone or best >= ENOUGH
+
+
+def several() -> bool:
+    """Return whether several cores can share the work here."""
+    return machine().usable_cores >= 1.5
+
+
+def _end_pool() -> None:
+    """End the pool that loky keeps, if there is one."""
+    if "loky" in sys.modules:
+        sys.modules["loky"].get_reusable_executor(max_workers=1, reuse=True).shutdown()
+
+
+def _press(watched: Watched, done: threading.Event, pressed: list[int]) -> None:
+    """Press the stop button in mid-run; and again, if that doesn't help."""
+    while not watched.saved() and not done.wait(0.02):
+        pass
+    wait = STOP
+    while len(pressed) < PRESSES and not done.wait(wait):
+        if pressed:
+            Path(f"{watched.journal}-stopped").touch()  # now nothing goes on, whatever it does
+        pressed.append(clock())
+        if sys.platform == "win32":
+            import _thread
+
+            _thread.interrupt_main()
+        else:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        wait = AGAIN
+
+
+async def _beside(program: Coroutine[Any, Any, Any]) -> float:
+    """Run a coroutine beside a heart on the same loop; return the longest pause."""
+    async with Heart() as heart:
+        await program
+    return heart.gap
+
+
+@contextlib.contextmanager
+def _heart() -> Iterator[Heart]:
+    """Let a heart beat on a thread, beside a program that has no loop."""
+    heart, done = Heart(), threading.Event()
+
+    async def beat() -> None:
+        async with heart:
+            while not done.is_set():
+                await asyncio.sleep(0.01)
+
+    with hooks._unwatched():
+        thread = threading.Thread(target=asyncio.run, args=(beat(),), daemon=True)
+        thread.start()
+    try:
+        yield heart
+    finally:
+        done.set()
+        thread.join()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first of the errors in a group."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _cpu() -> float:
+    """Return the CPU seconds of this process and of its children, those that live and those gone.
+
+    The service is none of them: it tells its own.
+    """
+    here = psutil.Process()
+    times = here.cpu_times()
+    seconds = times.user + times.system + times.children_user + times.children_system
+    for child in here.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "gallery_service" not in " ".join(child.cmdline()):
+                times = child.cpu_times()
+                seconds += times.user + times.system
+    return float(seconds)
+
+
+def _most(edges: list[tuple[int, int]]) -> int:
+    """Return how many there were at most: what comes is +1, what goes is -1."""
+    count = most = 0
+    for _, change in sorted(edges):
+        count += change
+        most = max(most, count)
+    return most
+
+
+def _judged(folder: Path, expected: dict[int, bytes]) -> dict[str, Any]:
+    """Say what is right and wrong in a folder that was filled."""
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    index = files.pop("index.txt", b"").decode(errors="replace").splitlines()
+    wanted = [f"{number}.pbm" for number in expected]
+    names = [line.split(" ")[0] for line in index]
+    return {
+        "right": sum(files.get(f"{n}.pbm") == thumbnail for n, thumbnail in expected.items()),
+        "lines": len(names),
+        "twice": len(names) - len(set(names)),
+        "in_order": names == wanted,
+        "same": sorted(names) == sorted(wanted),
+    }
+
+
+def _right(turn: dict[str, Any]) -> bool:
+    """Return whether all pictures are there, each once, and the index is right."""
+    return bool(turn["right"] == turn["saved"] == PICTURES and turn["in_order"])
