@@ -3,6 +3,8 @@
 python3 course.py                 open the course in JupyterLab, in your browser
 python3 course.py lab [options]   the same; the options go to JupyterLab, such as --no-browser
 python3 course.py test [options]  run every test; the options go to pytest, such as -x
+python3 course.py site [folder]   run every lesson here and write them as pages, into docs/site
+python3 course.py lecture 3       give lesson 3 as a lecture: slides, with live experiments
 
 On Windows, type "py" for "python3". The first start makes the folder .venv beside this file and
 installs the course's packages there, which takes about a minute; later starts take seconds.
@@ -38,6 +40,7 @@ LAB = ["jupyterlab", f"--ServerApp.root_dir={ROOT}", "--ServerApp.ip=127.0.0.1"]
 LAB += ["--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
 LAB += ["--LanguageServerManager.autodetect=False"]  # a line of warnings about what isn't needed
 LAB += ["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)
+STARTS = {"lab": LAB, "test": ["pytest"], "site": ["docs.pages"], "lecture": ["docs.lecture"]}
 WITHOUT_NEWS = ["jupyterlab.labextensions", "disable", "--level=sys_prefix"]
 WITHOUT_NEWS += ["@jupyterlab/apputils-extension:announcements"]
 WITHOUT_NEWS += ["@jupyterlab/extensionmanager-extension"]
@@ -102,11 +105,13 @@ def set_up(kind: str) -> None:
 
 
 def main(words: list[str]) -> int:
-    """Set up what is missing, then become JupyterLab or pytest."""
-    kind, *options = ["lab", *words] if not words or words[0].startswith("-") else words
-    if kind not in PINS or options[:1] in (["-h"], ["--help"]):
+    """Set up what is missing, then become JupyterLab, pytest, or a tool in docs."""
+    start, *options = ["lab", *words] if not words or words[0].startswith("-") else words
+    if start not in STARTS or options[:1] in (["-h"], ["--help"]):
         print(__doc__)
-        return kind not in PINS
+        return start not in STARTS
+    kind = "test" if start == "test" else "lab"
+    options = [str(Path(path).resolve()) for path in options] if start == "site" else options
     for name in ("PYTHONHOME", "PYTHONPATH", "PIP_PREFIX", "PIP_TARGET"):
         os.environ.pop(name, None)  # they would send packages elsewhere, or bring foreign ones
     os.environ["PIP_USER"] = "0"
@@ -122,7 +127,7 @@ def main(words: list[str]) -> int:
     except (OSError, ValueError, subprocess.CalledProcessError) as error:
         sys.exit(f"\nThis folder takes no environment ({error}): copy the course to one that does.")
     os.chdir(ROOT)
-    command = [str(PYTHON), "-m", *(LAB if kind == "lab" else ["pytest"]), *options]
+    command = [str(PYTHON), "-m", *STARTS[start], *options]
     if os.name != "nt":
         os.execv(command[0], command)
     child = subprocess.Popen(command)

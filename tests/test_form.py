@@ -29,6 +29,7 @@ EXPERIMENTS = {
     *("run", "observe", "simulate", "speedup", "spin_check", "serve", "race", "crowd", "vectors"),
     *("seconds_a_switch", "multiply", "count", "measure", "scaling", "grain", "replies", "hearts"),
     *("rate", "tickets", "transfers", "pairs"),
+    *("carried", "handed_out", "count_and_kill"),
 }
 ASKS = {"predict", "question"}
 #: Which sections end a lesson, in this order.
@@ -317,6 +318,15 @@ def test_a_lesson_has_an_exercise_and_its_solution(path: Path) -> None:
     assert f"(solutions/{path.name})" in section(lesson, "Your turn")
     solved = "\n".join(cell.text for cell in cells(path.parent / "solutions" / path.name))
     assert all(f'check("{key}", program)' in solved for key in checked)
+
+
+@every_lesson
+def test_a_lesson_is_cut_into_slides(path: Path) -> None:
+    """Where this fails, `python -m docs.cut` gives new cells a slide type."""
+    metadata = [cell["metadata"] for cell in json.loads(path.read_text("utf-8"))["cells"]]
+    kinds = [cell.get("slideshow", {}).get("slide_type") for cell in metadata]
+    assert set(kinds) <= {"slide", "subslide", "-", "skip"}
+    assert kinds[0] == "slide"
 
 
 @every_lesson

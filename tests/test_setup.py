@@ -21,8 +21,8 @@ NAMES = re.compile(r"^(?:\s*- )?([A-Za-z][\w.-]*)", re.MULTILINE)
 
 
 def canonical(name: str) -> str:
-    """Return a package's name as PyPI compares it; conda splits Matplotlib in two."""
-    return re.sub(r"[-_.]+", "-", name).lower().removesuffix("-base")
+    """Return a package's name as PyPI compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_a_second_start_waits_for_the_first(copy: Path, monkeypatch: pytest.Monk
     assert second_has_it.is_set()
 
 
-# The pins, and the files for conda, Binder and git
+# The pins, and the files for Binder and git
 
 
 def test_every_dependency_is_pinned() -> None:
@@ -228,21 +228,6 @@ def test_the_tests_pin_what_the_lab_pins() -> None:
         for path in course.PINS.values()
     )
     assert lab <= test
-
-
-def test_conda_gets_the_packages_that_pip_gets() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    needs = {need.replace(" ", "").lower() for need in project["dependencies"]}
-    listed = (ROOT / "environment.yml").read_text("utf-8").partition("dependencies:\n")[2]
-    lines = [line.removeprefix("  - ").replace("-base", "") for line in listed.splitlines()]
-    assert set(lines[2:]) == needs
-    assert re.fullmatch(r"python=3\.\d\d", lines[0].partition(" ")[0])
-    assert lines[1] == "pip"
-
-
-def test_binder_gets_the_environment_that_conda_gets() -> None:
-    there = (ROOT / "binder" / "environment.yml").read_bytes()
-    assert there == (ROOT / "environment.yml").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["postBuild", "start"])

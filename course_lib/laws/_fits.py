@@ -33,24 +33,26 @@ class UslFit(NamedTuple):
     peak: Fit
 
 
-def overhead(workers: ArrayLike, speedup: ArrayLike) -> float:
-    """Return what a program *without* a serial part loses: the mean of 1/S − 1/N, at least 0.
+def overhead(workers: ArrayLike, speedup: ArrayLike) -> Fit:
+    """Return what a program *without* a serial part loses: the mean of 1/S − 1/N, and its interval.
 
     It is a share of the time on one worker: handing out work, waiting for the last worker, cores
-    that aren't whole ones. `fit_amdahl` takes it as its `overhead`.
+    that aren't whole ones. Below 0, the program gained more than it was given workers: cores are
+    not alike, or were disturbed. `fit_amdahl` takes it as its `overhead`.
 
     Examples
     --------
-    >>> round(overhead([2, 2], [1.9, 1.9]), 4)
-    0.0263
+    >>> print(overhead([2, 2], [1.9, 1.9]))
+    0.0263 (0.0263 to 0.0263)
     """
     n, s = _points(workers, speedup)
     if not n.size:
         raise ValueError("workers must hold a measurement, not none")
-    return max(0.0, float(np.mean(1 / s - 1 / n)))
+    (mean,), (half,) = _least_squares(np.ones((len(n), 1)), 1 / s - 1 / n, s)
+    return Fit(float(mean), (float(mean - half), float(mean + half)))
 
 
-def fit_amdahl(workers: ArrayLike, speedup: ArrayLike, overhead: float | None = None) -> Fit:
+def fit_amdahl(workers: ArrayLike, speedup: ArrayLike, overhead: Fit | float | None = None) -> Fit:
     """Find the parallel fraction that fits measured speed-ups best.
 
     Parameters
@@ -58,7 +60,7 @@ def fit_amdahl(workers: ArrayLike, speedup: ArrayLike, overhead: float | None = 
     workers, speedup : arrays of one length
         A pair a measurement; repeats are pairs of their own. One worker alone says nothing of P,
         but what it lost, 1/S − 1, is overhead.
-    overhead : float, optional
+    overhead : Fit or float, optional
         The share of the time on one worker that was spent on top of the computing, as the function
         `overhead` finds it. By default what the points of one worker lost, if there are any.
 
@@ -66,8 +68,9 @@ def fit_amdahl(workers: ArrayLike, speedup: ArrayLike, overhead: float | None = 
     -------
     Fit
         The value counts overhead as serial work. Its interval covers noise, as it shows in repeats
-        and other deviations, and reaches up to where P would be without the overhead. From a single
-        pair with more than one worker noise can't be told: then it is all of 0 to 1.
+        and other deviations, and reaches from where P would be without that to where it would be
+        without the overhead, at the ends of the overhead's own interval. From a single pair with
+        more than one worker noise can't be told: then it is all of 0 to 1.
 
     Notes
     -----
@@ -82,13 +85,15 @@ def fit_amdahl(workers: ArrayLike, speedup: ArrayLike, overhead: float | None = 
     0.893 (0.87 to 0.936)
     """
     n, s = _points(workers, speedup)
-    lost = _overhead(n, s) if overhead is None else float(*checked(overhead=(overhead, FROM_0)))
+    lost = _lost(n, s, overhead)
     n, s = _many(n, s)
     column = (1 - 1 / n)[:, None]
-    share, half = _least_squares(column, 1 / s - 1 / n, s)
-    without, margin = _least_squares(column, 1 / s - 1 / n - lost, s)
-    low, high = 1 - share[0] - half[0], 1 - min(without[0] - margin[0], share[0] - half[0])
-    return Fit(_within(1 - share[0]), (_within(low), _within(high)))
+    share, _ = _least_squares(column, 1 / s - 1 / n, s)
+    ends = []
+    for away in (min(0.0, *lost), max(0.0, *lost)):
+        serial, half = _least_squares(column, 1 / s - 1 / n - away, s)
+        ends += [1 - serial[0] - half[0], 1 - serial[0] + half[0]]
+    return Fit(_within(1 - share[0]), (_within(min(ends)), _within(max(ends))))
 
 
 def fit_usl(workers: ArrayLike, speedup: ArrayLike) -> UslFit:
@@ -140,10 +145,15 @@ def fit_usl(workers: ArrayLike, speedup: ArrayLike) -> UslFit:
     return UslFit(contention, coherency, peak)
 
 
-def _overhead(n: Array, s: Array) -> float:
-    """Return what the points of one worker lost; 0 if there are none."""
-    one = n == 1
-    return overhead(n[one], s[one]) if one.any() else 0.0
+def _lost(n: Array, s: Array, given: Fit | float | None) -> tuple[float, float]:
+    """Return between what the overhead lies; by default what the points of one worker lost."""
+    if isinstance(given, Fit):
+        return given.interval
+    if given is None:
+        one = n == 1
+        given = max(0.0, overhead(n[one], s[one]).value) if one.any() else 0.0
+    value = float(*checked(overhead=(given, FROM_0)))
+    return value, value
 
 
 def _least_squares(columns: Array, lost: Array, speedup: Array) -> tuple[Array, Array]:

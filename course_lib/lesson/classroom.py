@@ -182,7 +182,7 @@ def pretend(folder: str | os.PathLike[str], machines: int = 12, seed: int = 9) -
 
 def _measured(identity: str, name: str, budget: float) -> dict[str, Any]:
     here, work = machine(), archive(FRACTION)
-    found = scaling(work.verify, budget=budget)
+    found = scaling(work.close, budget=budget)
     workers, speedup = found.pairs
     return {
         "version": VERSION,

@@ -1,8 +1,8 @@
 """The models: ways to run tasks. Each file is one model, and a worked example of it.
 
 sequential, threads, asynchronous, processes, data_parallel: read them in this order. Then fork_join,
-actors and csp, three ways for threads to share out work; hybrid, async and processes in one; and
-interpreters and free_threads, which new Pythons have.
+actors and csp, three ways for threads to share out work; hybrid, async and processes in one;
+interpreters and free_threads, which new Pythons have; and dask, whose workers may be other machines.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import math
+import os
 import pickle
+import re
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_lib.machine import allowed_cpus, machine
 from course_lib.tasks import (
@@ -46,6 +48,7 @@ MODELS = (
     "actors",
     "csp",
     "hybrid",
+    "dask",
 )
 
 MOST_THREADS = 20_000
@@ -62,13 +65,15 @@ MOST_WORKERS = {
     "actors": MOST_THREADS,
     "csp": MOST_THREADS,
     "hybrid": MOST_TASKS,
+    "dask": 32,  # on this machine, where each is a Python that imports Dask first
 }
-IN_PROCESSES = ("processes", "data_parallel", "hybrid")  # they start worker processes
+IN_PROCESSES = ("processes", "data_parallel", "hybrid", "dask")  # they start worker processes
 AWAIT = ("async", "hybrid")  # they have an event loop for coroutine functions
 #: So many workers, if not told; the others have one a usable core.
 ONE_A_TASK = ("threads", "async", "free_threads", "actors", "hybrid")
 #: They take only callables that can be imported elsewhere.
 IMPORT = ("interpreters", "free_threads")
+ADDRESS = re.compile(r"(\w+://)?[^\s/]+:\d+\S*")
 
 
 def why_not(name: str) -> str | None:
@@ -91,6 +96,11 @@ def why_not(name: str) -> str | None:
         from course_lib.models import free_python
 
         return free_python.why_not()
+    if name == "dask" and importlib.util.find_spec("distributed") is None:
+        return (
+            "it needs the package distributed, which isn't installed: "
+            "`pip install 'distributed>=2024.8'` brings it"
+        )
     return None
 
 
@@ -101,6 +111,7 @@ def run(
     *,
     cores: int | None = None,
     timeout: float = 30.0,
+    address: Any = None,
 ) -> Trace:
     """Run tasks on this machine, now, and return the trace of what happened.
 
@@ -119,6 +130,10 @@ def run(
         usable ones.
     timeout : float
         Seconds after which the run is ended.
+    address : str or cluster, optional
+        For "dask": where a cluster's scheduler listens, such as "tcp://10.0.0.5:8786", or an object
+        that knows it, such as dask_gateway's or dask_jobqueue's cluster. None: what the environment
+        variable DASK_SCHEDULER_ADDRESS says; else a cluster on this machine, for this run.
 
     Returns
     -------
@@ -142,14 +157,16 @@ def run(
     from course_lib.models.conductor import conduct
     from course_lib.models.stage import Stage
 
-    stage = Stage(*_checked(tasks, model, workers), cores=_checked_cores(cores), pace=calibrate())
+    where = _checked_address(address, model)
+    checked = _checked(tasks, model, workers, where)
+    stage = Stage(*checked, cores=_checked_cores(cores, where), pace=calibrate(), address=where)
     if not duration("timeout", timeout) > 0:
         raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
     return conduct(stage, timeout)
 
 
 def _checked(
-    tasks: Iterable[Task], model: str, workers: int | None
+    tasks: Iterable[Task], model: str, workers: int | None, address: Any
 ) -> tuple[tuple[Task, ...], str, int]:
     one_of("model", model, MODELS)
     given = task_list(tasks)
@@ -157,7 +174,12 @@ def _checked(
         for step in task.steps:
             if not isinstance(step, Compute | Wait):
                 _check_callable(task.name, step, model)
-    workers = _checked_workers(workers, model, len(given))
+            elif address is not None and isinstance(step, Wait) and step.kind == "socket":
+                raise ValueError(
+                    f"a step of task {task.name!r} is {step!r}: it asks a service on this machine, "
+                    f"which the cluster at {address!r} can't reach. Use wait(seconds)"
+                )
+    workers = _checked_workers(workers, model, len(given), address)
     if (reason := why_not(model)) is not None:
         raise ValueError(f"model {model!r} can't run here: {reason}")
     return given, model, workers
@@ -191,17 +213,36 @@ def _importable(step: Callable[[], object]) -> bool:
         return False
 
 
-def _checked_workers(workers: int | None, model: str, tasks: int) -> int:
-    most = MOST_WORKERS[model]
+def _checked_address(address: Any, model: str) -> Any:
+    if model != "dask":
+        if address is not None:
+            raise ValueError(f"address= is for model 'dask', not for {model!r}")
+        return None
+    where = os.environ.get("DASK_SCHEDULER_ADDRESS") or None if address is None else address
+    known = getattr(where, "scheduler_address", where)
+    if known is not None and not (type(known) is str and ADDRESS.fullmatch(known)):
+        raise ValueError(
+            "address must be a scheduler's address, such as 'tcp://127.0.0.1:8786', or a cluster "
+            f"that has one, not {where!r}"
+        )
+    return where
+
+
+def _checked_workers(workers: int | None, model: str, tasks: int, address: Any) -> int:
+    most = MOST_WORKERS[model] if address is None else MOST_TASKS
     if workers is None:
+        if address is not None:
+            return most  # as many as the cluster has
         wanted = tasks if model in ONE_A_TASK else math.ceil(machine().usable_cores)
         return min(wanted, most)
     return whole("workers", workers, 1, most, f" for model {model!r}")
 
 
-def _checked_cores(cores: int | None) -> int | None:
+def _checked_cores(cores: int | None, address: Any) -> int | None:
     if cores is None:
         return None
+    if address is not None:
+        raise ValueError(f"cores={cores!r} pins this machine, not the cluster at {address!r}")
     if not machine().can_pin:
         raise ValueError(
             f"cores={cores} can't be had on this system: only Linux and Windows let a program "

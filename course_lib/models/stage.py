@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_lib.forks import end_all
 from course_lib.machine import busy_so_far, machine, throttled
@@ -37,6 +37,8 @@ class Stage:
     workers: int
     pace: Pace
     cores: int | None = None
+    address: Any = None  # of the cluster that does the tasks, if there is one elsewhere
+    usable: float | None = None  # cores of that cluster
     port: int | None = None
     stop: bytearray = field(default_factory=lambda: bytearray(1))
     records: dict[int, Record] = field(default_factory=dict)
@@ -148,11 +150,11 @@ class Stage:
             outcomes=tuple(outcomes),
             cpu=self.cpu / 1e9,
             end=max(0.0, self._seconds(self.last)),
-            others=max(0.0, self.busy - self.cpu / 1e9),
+            others=0.0 if self.address else max(0.0, self.busy - self.cpu / 1e9),
             model=self.model,
             workers=self.workers,
             cores=self.cores,
-            usable_cores=min(machine().usable_cores, self.cores or math.inf),
+            usable_cores=min(self.usable or machine().usable_cores, self.cores or math.inf),
             queued=tuple(found[i].queued if i in found else 0.0 for i in range(len(self.tasks))),
             causes=self._causes(spans, found),
         )

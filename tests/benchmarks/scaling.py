@@ -24,8 +24,8 @@ def rows(quick: bool = False) -> list[Row]:
         work, control = archive(asked, 0.2), archive(1.0, 0.2)
         truth, off, outside, blind = work.parallel_fraction, [], 0, 0
         for _ in range(repeats):
-            overhead = laws.overhead(*scaling(control.verify, counts, budget=budget).pairs)
-            seen = scaling(work.verify, counts, budget=budget)
+            overhead = laws.overhead(*scaling(control.close, counts, budget=budget).pairs)
+            seen = scaling(work.close, counts, budget=budget)
             low, high = laws.fit_amdahl(*seen.pairs, overhead=overhead).interval
             outside += not low <= truth <= high
             low, high = laws.fit_amdahl(*seen.pairs, overhead=0).interval

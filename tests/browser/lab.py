@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -76,12 +77,13 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def address(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
-    """Wait till the server has written down its address, which it does once it listens."""
+    """Wait till the server listens; it writes down its address shortly before."""
     until = time.monotonic() + READY
     while time.monotonic() < until and server.poll() is None:
-        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+        with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, ConnectionRefusedError):
             note = json.loads((runtime / f"jpserver-{server.pid}.json").read_text("utf-8"))
-            return str(note["url"])
+            with socket.create_connection((note["hostname"], note["port"]), timeout=READY):
+                return str(note["url"])
         time.sleep(0.05)
     raise AssertionError(f"JupyterLab didn't start:\n{log.read_text('utf-8', 'replace')}")
 

@@ -21,6 +21,7 @@ LESSONS = (
     "08_amdahl.ipynb",
     "09_beyond_amdahl.ipynb",
     "10_history.ipynb",
+    "11_beyond_one_machine.ipynb",
 )
 LIMIT = 120.0  # seconds for all cells of a lesson
 

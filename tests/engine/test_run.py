@@ -42,7 +42,7 @@ HAVE = tuple(model for model in MODELS if why_not(model) is None)
 POOLS = tuple(model for model in HAVE if model not in ALONE)
 #: The models that may be impossible on a machine where the tests run, and what would be needed.
 NEEDS = {"interpreters": "Python 3.14", "free_threads": "COURSE_FREE_THREADED"}
-PARALLEL = ("processes", "interpreters", "free_threads", "hybrid")  # for any code
+PARALLEL = ("processes", "interpreters", "free_threads", "hybrid", "dask")  # for any code
 TRIES = 8
 
 
@@ -176,7 +176,7 @@ def test_hybrid_computes_in_processes_while_others_wait_on_the_loop() -> None:
     given = [*tasks(2, compute(0.5)), *(Task(f"W{n}", wait(0.3)) for n in range(20))]
     trace = at_best(
         lambda: run(given, "hybrid"),
-        lambda t, free: t.concurrency >= 8 and t.parallelism >= 0.8 * min(2, free),
+        lambda t, free: t.concurrency >= 4 * min(2, free) and t.parallelism >= 0.8 * min(2, free),
     )
     assert set(trace.spans["worker"][trace.spans["kind"] == "wait"].tolist()) == {0}
     runs = np.isin(trace.spans["kind"], ("run", "blur"))
@@ -204,8 +204,9 @@ def test_async_tasks_that_only_compute_are_one_in_flight() -> None:
 @pytest.mark.parametrize("model", HAVE)
 def test_a_wait_keeps_its_worker_and_frees_its_core(model: str) -> None:
     workers = 1 if model in ALONE else 3
+    long = 0.3 if model == "dask" else 0.1  # beside the time that it takes to hand a task out
     trace = at_best(
-        lambda: run(tasks(3, wait(0.1)), model, workers),
+        lambda: run(tasks(3, wait(long)), model, workers),
         lambda t, _: t.concurrency >= 0.8 * workers and t.parallelism <= 0.1,
     )
     assert in_flight_at_most(trace) == workers
@@ -214,8 +215,9 @@ def test_a_wait_keeps_its_worker_and_frees_its_core(model: str) -> None:
 @pytest.mark.parametrize("model", HAVE)
 def test_a_socket_wait_waits_for_the_service(model: str) -> None:
     workers = 1 if model in ALONE else 3
+    long = 0.3 if model == "dask" else 0.1
     trace = at_best(
-        lambda: run(tasks(3, wait(0.1, "socket")), model, workers),
+        lambda: run(tasks(3, wait(long, "socket")), model, workers),
         lambda t, _: t.concurrency >= 0.8 * workers and t.parallelism <= 0.3,
     )
     waits = trace.spans[trace.spans["kind"] == "wait"]
@@ -309,6 +311,7 @@ def test_workers_bound_the_tasks_in_flight(model: str, workers: int) -> None:
         ("actors", 5),
         ("csp", math.ceil(USABLE)),
         ("hybrid", 5),
+        ("dask", math.ceil(USABLE)),
     ],
 )
 def test_workers_that_are_not_given_suit_the_model(model: str, workers: int) -> None:

@@ -25,7 +25,7 @@ from course_lib.tasks import Step
 
 IN_THIS_PROCESS = ("sequential", "threads", "async", "fork_join", "actors", "csp")
 NO_CALLS = ("data_parallel",)  # they refuse callables
-PICKLE = ("processes", "hybrid")  # what can't be sent to a worker is a task that fails
+PICKLE = ("processes", "hybrid", "dask")  # what can't be sent to a worker is a task that fails
 HAVE = tuple(model for model in MODELS if why_not(model) is None)
 CALL = tuple(model for model in HAVE if model not in NO_CALLS)
 TRIES = 5
@@ -375,8 +375,12 @@ LONG: dict[str, Step] = {
 }
 
 
-@pytest.mark.parametrize("kind", LONG)
-@pytest.mark.parametrize("model", HAVE)
+def long_kinds(model: str) -> tuple[str, ...]:
+    """Return the kinds of long steps to try; two of them where a start takes a second."""
+    return ("compute", "socket") if model == "dask" else tuple(LONG)
+
+
+@pytest.mark.parametrize(("model", "kind"), [(m, k) for m in HAVE for k in long_kinds(m)])
 def test_a_run_that_takes_too_long_is_ended(model: str, kind: str) -> None:
     given = [Task("A", *result(model)), Task("B", LONG[kind]), Task("C", LONG[kind], at=10)]
     late = math.inf
@@ -478,8 +482,14 @@ INTERRUPTED = (  # just when psutil had opened a file: nobody is left to close i
 
 
 @pytest.mark.filterwarnings(*INTERRUPTED)
-@pytest.mark.parametrize("kind", LONG)
-@pytest.mark.parametrize("model", HAVE if sys.platform != "win32" else IN_THIS_PROCESS)
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        (model, kind)
+        for model in (HAVE if sys.platform != "win32" else IN_THIS_PROCESS)
+        for kind in long_kinds(model)
+    ],
+)
 def test_an_interrupt_ends_the_run_and_keeps_the_trace(
     model: str, kind: str, interrupt: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -543,7 +553,7 @@ if hasattr(psutil.Process, "num_fds"):
         for turn in range(4):  # what is opened once, for good
             once(turn)
         before = me.num_fds()
-        for turn in range(20):
+        for turn in range(4 if model == "dask" else 20):  # which takes a second to start
             once(turn)
         assert soon(lambda: me.num_fds() <= before), (before, me.num_fds(), me.net_connections())
 
@@ -582,7 +592,12 @@ if sys.platform != "win32":
 
     @pytest.mark.parametrize(
         ("model", "kind", "least"),
-        [("processes", "compute", 2), ("processes", "socket", 3), ("threads", "socket", 1)],
+        [
+            ("processes", "compute", 2),
+            ("processes", "socket", 3),
+            ("threads", "socket", 1),
+            ("dask", "compute", 2),
+        ],
     )
     def test_no_process_outlives_a_killed_kernel(model: str, kind: str, least: int) -> None:
         with program(model, kind) as kernel:

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from course_lib import laws
 from course_lib.machine import machine
 from course_lib.pictures import curves
-from course_lib.programs.archive import Archive, archive
 from course_lib.scaling import ROUNDS, Scaling, scaling, worker_counts
 
 MADE = Scaling((1, 2), ((2.0, 2.0), (3.0, 3.0)), ((2.0, 1.25), (3.0, 1.5)))
@@ -97,50 +96,6 @@ def test_bad_arguments(arguments: dict[str, Any], error: type[Exception], said: 
     given = {"program": lambda workers: None} | arguments
     with pytest.raises(error, match=said):
         scaling(given.pop("program"), **given)
-
-
-# The archive ----------------------------------------------------------------------------------------
-
-
-def test_any_number_of_workers_finds_the_same_digest() -> None:
-    small = Archive(2, 7)
-    digests = {small.verify(workers) for workers in (1, 2, 3, 7, 20)}
-    assert len(digests) == 1
-    assert digests != {Archive(3, 7).verify()}
-    assert digests != {Archive(2, 6).verify()}
-
-
-@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.75, 0.9, 1.0])
-def test_the_parallel_fraction_is_a_count(fraction: float) -> None:
-    made = archive(fraction, 0.2)
-    assert made.parallel_fraction == pytest.approx(fraction, abs=0.06)
-    assert made.grown(3).files == 3 * made.files
-    assert made.grown(3).entries == made.entries
-
-
-def test_an_archive_takes_about_as_long_as_asked() -> None:
-    took = []
-    for _ in range(5):
-        start = time.perf_counter()
-        archive(0.5, 0.1).verify()
-        took.append(time.perf_counter() - start)
-    assert 0.05 < min(took) < 0.5
-
-
-@pytest.mark.parametrize(
-    ("call", "error", "said"),
-    [
-        (lambda: archive(1.2), ValueError, "parallel_fraction must be from 0 to 1, not 1.2"),
-        (lambda: archive(math.nan), ValueError, "parallel_fraction must be"),
-        (lambda: archive("half"), TypeError, "parallel_fraction must be"),  # type: ignore[arg-type]
-        (lambda: archive(0.5, 0), ValueError, "seconds must be from 0.02 to 10, not 0"),
-        (lambda: Archive(1, 1).verify(0), ValueError, "workers must be 1 to 4,096, not 0"),
-        (lambda: Archive(1, 1).grown(0), ValueError, "times must be"),
-    ],
-)
-def test_bad_archives(call: Any, error: type[Exception], said: str) -> None:
-    with pytest.raises(error, match=said):
-        call()
 
 
 # Curves ---------------------------------------------------------------------------------------------

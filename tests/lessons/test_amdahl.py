@@ -1,8 +1,9 @@
-"""The archive of lesson 8: a real chain, real shares, and what is measured and simulated of it."""
+"""The archive of lessons 8 and 9: a real chain, real shares, and what is simulated of it."""
 
 from __future__ import annotations
 
-import dataclasses
+import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,21 +13,9 @@ from course_lib import laws, observe
 from course_lib.lesson.exercises.amdahl import CASES, HOURS, SHRINK, STOP, WORKERS, Cases
 from course_lib.lesson.guard import Seen
 from course_lib.programs import nightly
-from course_lib.programs.amdahl import (
-    PAGES,
-    Curve,
-    archive,
-    fingerprint,
-    measure,
-    seal,
-    simulated,
-)
+from course_lib.programs.archive import PAGES, Archive, archive, simulated
 
-
-@pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make a page little work: what is tested here needs no time."""
-    monkeypatch.setattr("course_lib.programs.amdahl._rounds", lambda: 20)
+SMALL = Archive(60, 180, rounds=20)
 
 
 # The program ------------------------------------------------------------------------------------------
@@ -34,97 +23,80 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_each_seal_is_made_from_the_one_before() -> None:
     last = b"the first"
-    for page in range(PAGES // 2):
-        last = seal(page, last)
-    assert archive(0.5)[0] == last
-    assert seal(7, b"a") != seal(7, b"b") != seal(8, b"b")
+    for page in range(60):
+        last = SMALL.seal(page, last)
+    assert SMALL.close()[0] == last
+    assert SMALL.seal(7, b"a") != SMALL.seal(7, b"b") != SMALL.seal(8, b"b")
 
 
-@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("workers", [1, 2, 5, 300])
 def test_workers_change_nothing_of_what_comes_out(workers: int) -> None:
-    pages = range(round(0.25 * PAGES), PAGES)
-    assert archive(0.75, workers) == (archive(0.75)[0], [fingerprint(page) for page in pages])
+    last, found = SMALL.close(workers)
+    assert last == SMALL.close()[0]
+    assert found == [SMALL.fingerprint(page) for page in range(60, 240)]
 
 
-@pytest.mark.parametrize(("parallel", "count"), [(0, 0), (0.5, 120), (0.9, 216), (1, 240)])
-def test_the_parallel_fraction_is_the_share_of_fingerprints(parallel: float, count: int) -> None:
-    assert len(archive(parallel)[1]) == count
+@pytest.mark.parametrize(
+    ("asked", "count"), [(0, 0), (0.5, 120), (0.9, 216), (0.999, 240), (1, 240)]
+)
+def test_the_parallel_fraction_is_a_count(asked: float, count: int) -> None:
+    made = archive(asked)
+    assert (made.seals, made.fingerprints) == (PAGES - count, count)
+    assert made.parallel_fraction == count / PAGES
+    assert made.grown(3) == Archive(made.seals, 3 * count, made.rounds)
+    assert len(Archive(made.seals, count, 1).close()[1]) == count
+
+
+def test_an_archive_takes_about_as_long_as_asked() -> None:
+    took = []
+    for _ in range(5):
+        start = time.perf_counter()
+        archive(0.5, 0.1).close()
+        took.append(time.perf_counter() - start)
+    assert 0.05 < min(took) < 0.5
 
 
 def test_the_main_flow_seals_and_threads_take_fingerprints() -> None:
     with observe() as trace:
-        archive(0.9, workers=2)
-    assert len(trace.tasks) == 1 + 216
+        SMALL.close(workers=2)
+    assert len(trace.tasks) == 1 + 90
     assert 1 <= len(set(trace.spans["worker"].tolist()) - {0}) <= 3
 
 
 @pytest.mark.parametrize(
-    ("call", "error", "words"),
+    ("call", "error", "said"),
     [
-        (lambda: archive(1.2), ValueError, "from 0 to 1, not 1.2"),
-        (lambda: archive(0.9, 0), ValueError, "^workers must be 1 to 1,024, not 0"),
-        (lambda: measure(-1), ValueError, "from 0 to 1"),
-        (lambda: measure(0.9, [1]), ValueError, "^workers must be 2 to"),
-        (lambda: measure(0.9, []), ValueError, "^workers must hold"),
-        (lambda: measure(0.9, [2], repeats=1), ValueError, "^repeats must be 2 to 100, not 1"),
-        (lambda: measure(0.9, [2], budget=-1), ValueError, "^budget must be"),
-        (lambda: simulated(0.9, 0), ValueError, "^workers must be 1 to"),
+        (lambda: archive(1.2), ValueError, "parallel_fraction must be from 0 to 1, not 1.2"),
+        (lambda: archive(math.nan), ValueError, "parallel_fraction must be"),
+        (lambda: archive("half"), TypeError, "parallel_fraction must be"),  # type: ignore[arg-type]
+        (lambda: archive(0.5, 0), ValueError, "seconds must be from 0.02 to 10, not 0"),
+        (lambda: SMALL.close(0), ValueError, "workers must be 1 to 4,096, not 0"),
+        (lambda: SMALL.grown(0), ValueError, "times must be"),
+        (lambda: simulated(SMALL, 0), ValueError, "workers must be 1 to"),
+        (lambda: simulated(SMALL, 2, hand_out=-1), ValueError, "hand_out must be"),
     ],
 )
-def test_bad_arguments(call: Any, error: type[Exception], words: str) -> None:
-    with pytest.raises(error, match=words):
+def test_bad_arguments(call: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
         call()
 
 
-# Measured and simulated ---------------------------------------------------------------------------------
-
-
-def test_measuring_gives_a_pair_a_repeat_and_number_of_workers() -> None:
-    curve = measure(0.5, [2, 3], repeats=3, budget=60)
-    assert curve.workers == (2, 3) * 3
-    assert all(speedup > 0 for speedup in curve.speedup)
-    assert [n for n, _ in curve.points] == [2, 3]
-    assert curve.overhead >= 0
-
-
-def test_the_budget_ends_it() -> None:
-    assert len(measure(0.5, [2], repeats=100, budget=0).pairs) == 2
-
-
-def made(*speedup: float, overhead: float = 0.0) -> Curve:
-    ones = (1.0,) * len(speedup)
-    took = tuple(1 / each for each in speedup)
-    return Curve(0.9, (2,) * len(speedup), ones, took, overhead, others=0.0)
-
-
-def test_what_was_measured_gives_p_and_overhead_widens_its_interval() -> None:
-    exact = laws.amdahl(0.9, 2)
-    fit = made(exact, exact, exact).fit()
-    assert fit.value == pytest.approx(0.9)
-    late = [laws.amdahl(0.86, 2) + step for step in (-0.005, 0, 0.005)]
-    low, high = made(*late).fit().interval
-    assert low < 0.86 < high < 0.9
-    assert made(*late, overhead=0.03).fit().interval[1] > 0.9
-    assert made(1.5, 1.8, 1.7).points[0] == pytest.approx((2, 1.8))
-
-
-def test_a_busy_machine_is_called_noisy() -> None:
-    assert made(1.8, 1.8).noise == ""
-    assert "30%" in dataclasses.replace(made(1.8, 1.8), others=0.3).noise
+# Simulated --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("parallel", [0.5, 0.75, 0.9])
 def test_the_simulated_archive_keeps_the_law_as_far_as_pages_divide(parallel: float) -> None:
+    work = archive(parallel)
     for workers in (1, 2, 3, 4, 6, 12):
-        found = simulated(parallel, workers)
-        assert found == pytest.approx(laws.amdahl(parallel, workers))
+        assert simulated(work, workers) == pytest.approx(laws.amdahl(parallel, workers))
     for workers in (7, 16, 100):
-        assert 0.8 * laws.amdahl(parallel, workers) < simulated(parallel, workers)
-        assert simulated(parallel, workers) <= laws.amdahl(parallel, workers) + 1e-9
+        assert 0.8 * laws.amdahl(parallel, workers) < simulated(work, workers)
+        assert simulated(work, workers) <= laws.amdahl(parallel, workers) + 1e-9
 
 
 def test_handing_out_makes_the_serial_fraction_grow() -> None:
-    found = [laws.karp_flatt(simulated(0.9, n, hand_out=0.002), n) for n in (2, 4, 8, 16, 64)]
+    work = archive(0.9)
+    found = [laws.karp_flatt(simulated(work, n, hand_out=0.002), n) for n in (2, 4, 8, 16, 64)]
     assert found == sorted(found)
     assert found[-1] > 2 * found[0]
 

@@ -14,7 +14,7 @@ import pytest
 
 from course_lib import Task, compute, laws, simulate, wait
 from course_lib.lesson.exercises import claims
-from course_lib.programs import amdahl, coffee, server
+from course_lib.programs import archive, coffee, server
 from course_lib.programs.counting import count
 from course_lib.trace import WALL
 
@@ -131,9 +131,9 @@ STATED: list[tuple[str, str, Callable[[], Numbers]]] = [
         "no number of such workers makes the program more than {a hundred} times",
         lambda: [laws.amdahl(0.99, math.inf)],
     ),
-    ("08_amdahl", "An archive has {240} pages", lambda: [amdahl.PAGES]),
-    ("08_amdahl", "of {216} fingerprints", lambda: [0.9 * amdahl.PAGES]),
-    ("09_beyond_amdahl", "Here s stays at {0.1}: one log", lambda: [1 - 0.9]),
+    ("08_amdahl", "An archive has {240} pages", lambda: [archive.PAGES]),
+    ("08_amdahl", "of {216} fingerprints", lambda: [0.9 * archive.PAGES]),
+    ("09_beyond_amdahl", "Here s stays at {0.1}: one part", lambda: [1 - 0.9]),
 ]
 
 

@@ -12,5 +12,5 @@ LESSONS = {
     "08_amdahl": "amdahl",
     "09_beyond_amdahl": "beyond",
     "10_history": "history",
-    "12_capstone": "capstone",
+    "11_beyond_one_machine": "machines",
 }
