@@ -13,4 +13,5 @@ LESSONS = {
     "09_beyond_amdahl": "beyond",
     "10_history": "history",
     "11_beyond_one_machine": "machines",
+    "12_capstone": "capstone",
 }

@@ -6,7 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from course_lib.lesson.exercise import Exercise, Finding, Row
-from course_lib.lesson.exercises.capstone_probes import ENOUGH, LEVEL, Trial, best_of, several
+from course_lib.lesson.exercises.capstone_probes import (
+    ENOUGH,
+    GAP,
+    LEVEL,
+    PROMPT,
+    Trial,
+    best_of,
+    clean,
+    several,
+)
 from course_lib.lesson.guard import Limits, Seen
 from course_lib.programs.gallery import PICTURES
 from course_lib.programs.gallery_bound import IN_HAND
@@ -14,8 +23,6 @@ from course_lib.programs.gallery_bound import IN_HAND
 __all__ = ["EXERCISES"]
 
 AT_ONCE = 4  # requests, of waits that overlap
-GAP = 0.15  # seconds
-PROMPT = 1.0  # seconds from an interrupt to the end
 Turn = dict[str, Any]
 
 
@@ -57,7 +64,7 @@ def _judge(seen: Seen, folder: Path) -> Finding:
                 "level 3: when it is interrupted",
                 f"ends after {stopped['took']:.1f} s, then asks for {stopped['after']} more",
                 f"ends within {PROMPT:g} s, and asks no more",
-                _clean(stopped),
+                clean(stopped),
             )
         )
     return Finding(tuple(rows), _advise(shown, best, turns, in_hand, gap, stopped), certain=True)
@@ -91,10 +98,6 @@ def _spread(turns: list[Turn]) -> bool:
     return not several() or max(turn["workers"] for turn in turns) >= 2
 
 
-def _clean(stopped: dict[str, Any]) -> bool:
-    return stopped["took"] <= PROMPT and not stopped["after"] and not stopped["broken"]
-
-
 def _advise(
     shown: Turn, best: Turn, turns: list[Turn], in_hand: int, gap: float, stopped: dict[str, Any]
 ) -> str:
@@ -124,7 +127,7 @@ def _advise(
             f"Level 2 is reached. But the heart stood still for {gap:.1f} s: something blocks the "
             "event loop, or holds the GIL. Await it, or let a thread or a process do it."
         )
-    if stopped and not _clean(stopped):
+    if stopped and not clean(stopped):
         return (
             f"Level 2 is reached. But after an interrupt it took {stopped['took']:.1f} s to end, and "
             f"{stopped['after']} pictures were asked for after that. What is submitted goes on: the "
