@@ -22,7 +22,10 @@ LESSONS = (
     "09_beyond_amdahl.ipynb",
     "10_history.ipynb",
     "11_beyond_one_machine.ipynb",
+    "12_capstone.ipynb",
 )
+#: Whose pictures are made from a learner's own answers, so that there are none without them.
+ANSWERED = {"12_capstone.ipynb"}
 LIMIT = 120.0  # seconds for all cells of a lesson
 
 
@@ -41,8 +44,10 @@ def test_all_cells_run_and_none_fails(lesson: Lesson) -> None:
     assert lesson.executed
 
 
-def test_every_picture_is_there_and_says_in_words_what_it_shows(lesson: Lesson) -> None:
-    assert lesson.images
+def test_every_picture_is_there_and_says_in_words_what_it_shows(
+    lesson: Lesson, request: pytest.FixtureRequest
+) -> None:
+    assert lesson.images or request.node.callspec.params["lesson"] in ANSWERED
     assert all(width > 0 for _, width in lesson.images), lesson.images
     assert all(alt.strip() for alt, _ in lesson.images), lesson.images
 
