@@ -36,10 +36,11 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / "course-stamp.txt"
 PINS = {"lab": ROOT / "requirements.txt", "test": ROOT / "requirements-test.txt"}
-LAB = ["jupyterlab", f"--ServerApp.root_dir={ROOT}", "--ServerApp.ip=127.0.0.1"]
+JUPYTERLAB = ["jupyterlab", "--ServerApp.ip=127.0.0.1"]
+JUPYTERLAB += ["--LanguageServerManager.autodetect=False"]  # it warns about what isn't needed
+JUPYTERLAB += ["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)
+LAB = [*JUPYTERLAB, f"--ServerApp.root_dir={ROOT}"]
 LAB += ["--LabApp.default_url=/lab/tree/notebooks/00_start_here.ipynb"]
-LAB += ["--LanguageServerManager.autodetect=False"]  # a line of warnings about what isn't needed
-LAB += ["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)
 STARTS = {"lab": LAB, "test": ["pytest"], "site": ["docs.pages"], "lecture": ["docs.lecture"]}
 WITHOUT_NEWS = ["jupyterlab.labextensions", "disable", "--level=sys_prefix"]
 WITHOUT_NEWS += ["@jupyterlab/apputils-extension:announcements"]

@@ -16,6 +16,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from course import JUPYTERLAB
+
 HERE = Path(__file__).resolve().parent
 NOTEBOOKS = HERE.parent / "notebooks"
 SETTINGS = {"@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"}}
@@ -43,13 +45,11 @@ def prepare(folder: Path, path: Path) -> tuple[list[str], dict[str, str]]:
     settings = folder / "config" / "labconfig"
     settings.mkdir(parents=True)
     (settings / "default_setting_overrides.json").write_text(json.dumps(SETTINGS), "utf-8")
-    command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}"]
-    command += ["--ServerApp.ip=127.0.0.1", f"--LabApp.extra_labextensions_path={HERE / 'lab'}"]
+    command = [sys.executable, "-m", *JUPYTERLAB, f"--ServerApp.root_dir={folder}"]
+    command += [f"--LabApp.extra_labextensions_path={HERE / 'lab'}"]
     command += [f"--LabApp.workspaces_dir={folder / 'workspaces'}"]
     command += [f"--LabApp.user_settings_dir={folder / 'settings'}"]
     command += [f"--LabApp.default_url=/doc/tree/notebooks/{path.name}"]
-    command += ["--LanguageServerManager.autodetect=False"]
-    command += ["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)
     places = {"JUPYTER_CONFIG_DIR": folder / "config", "COURSE_HOME": folder / "answers"}
     return command, os.environ | {name: str(place) for name, place in places.items()}
 

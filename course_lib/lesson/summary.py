@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from course_lib import files
 from course_lib.lesson.calibration import Progress, calibration, guesses
 from course_lib.lesson.progress import place, progress
 from course_lib.machine import Machine, machine
@@ -95,8 +96,7 @@ def summary(path: str | Path | None = None) -> Summary:
     if target.suffix != ".html":
         raise ValueError(f"path must end in .html, as summary.html does, not {str(path)!r}")
     page = _page(machine(), progress())
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(page, "utf-8")
+    files.write(target, page)
     return Summary(target, page)
 
 

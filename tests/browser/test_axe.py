@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import axe
 from tests.browser.lesson import DONE, OPENED, SCREEN, open_notebook, run_all, write_notebook
 
 PATH = "notebooks/axe.ipynb"
@@ -71,13 +71,7 @@ def theme(request: pytest.FixtureRequest, page: Page) -> Iterator[None]:
 
 def objections(page: Page) -> list[str]:
     """What axe-core objects to, each with the element."""
-    found = Axe().run(page, context={"include": [[SHOWN]]})
-    assert found.response["testEngine"]["name"] == "axe-core"
-    return [
-        f"{rule['id']} ({rule['help']}): {node['html'][:200]}"
-        for rule in found.response["violations"]
-        for node in rule["nodes"]
-    ]
+    return axe.objections(page, context={"include": [[SHOWN]]})
 
 
 def test_it_does_object_to_what_is_wrong(page: Page) -> None:

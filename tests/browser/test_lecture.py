@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from docs import lecture
+from tests.browser import axe
 from tests.browser.lab import address, end, environment
 from tests.browser.lesson import OPENED, SCREEN
 from tests.test_form import LESSONS
@@ -83,8 +83,7 @@ def test_a_question_shows_at_once_and_an_experiment_runs_on_demand(
         page.get_by_role("button", name="Run").click()
     table = page.locator(".jp-OutputArea-output table:visible")
     expect(table).to_contain_text("1 cores", timeout=OPENED)
-    found = Axe().run(page, context={"include": [["#lecture-bar"]]})
-    assert found.response["violations"] == []
+    assert axe.objections(page, context={"include": [["#lecture-bar"]]}) == []
 
 
 def test_the_number_of_a_lesson_is_checked(capsys: pytest.CaptureFixture[str]) -> None:

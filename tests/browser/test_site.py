@@ -15,7 +15,6 @@ from urllib.parse import urlsplit
 
 import nbformat
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from playwright.sync_api import Browser, Page, expect
@@ -23,6 +22,7 @@ from playwright.sync_api import Browser, Page, expect
 from docs import pages
 from docs.cut import cut
 from docs.links import broken
+from tests.browser import axe
 from tests.browser.lesson import INSIDE, SCREEN
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,13 +104,7 @@ def one(page: Page, site: Path) -> Page:
 
 def objections(page: Page) -> list[str]:
     """What axe-core objects to, each with the element."""
-    found = Axe().run(page, options={"preload": False})  # it would read files
-    assert found.response["testEngine"]["name"] == "axe-core"
-    return [
-        f"{rule['id']} ({rule['help']}): {node['html'][:200]}"
-        for rule in found.response["violations"]
-        for node in rule["nodes"]
-    ]
+    return axe.objections(page, options={"preload": False})  # it would read files
 
 
 def look_around(page: Page) -> None:

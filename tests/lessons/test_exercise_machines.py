@@ -13,8 +13,8 @@ import pytest
 from course_lib.lesson.exercise import check
 from course_lib.lesson.exercises.machines import EXERCISES, ORDERS
 from course_lib.lesson.exercises.machines_probes import DIES, SLOW
-from course_lib.lesson.exercises.probes import note
 from course_lib.lesson.guard import Seen
+from course_lib.programs.notes import note
 from tests.lessons.exercising import text_of, written
 
 pytestmark = pytest.mark.usefixtures("saved", "nothing_left")

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 
 from course_lib.laws import amdahl, karp_flatt
 from course_lib.lesson.exercise import Exercise, Finding, Row
-from course_lib.lesson.exercises.probes import note, notes
+from course_lib.lesson.exercises.probes import most_at_once
 from course_lib.lesson.guard import Limits, Seen
+from course_lib.programs.notes import note, notes
 from course_lib.record import clock
 
 __all__ = ["EXERCISES"]
@@ -93,12 +94,7 @@ def done(folder: Path) -> list[Did]:
 
 def most(steps: Sequence[Did]) -> int:
     """Return how many steps were under way at most."""
-    edges = [(one.start, 1) for one in steps] + [(one.stop, -1) for one in steps]
-    count = highest = 0
-    for _, change in sorted(edges):
-        count += change
-        highest = max(highest, count)
-    return highest
+    return most_at_once((one.start for one in steps), (one.stop for one in steps))
 
 
 def _judge(seen: Seen, folder: Path) -> Finding:

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-from course_lib.lesson.exercises.probes import note, notes
+from course_lib.programs.notes import note, notes
 from course_lib.tasks import digest
 
 __all__ = ["Book"]

@@ -24,6 +24,7 @@ import psutil
 
 from course_lib import hooks
 from course_lib.heartbeat import Heart
+from course_lib.lesson.exercises.probes import most_at_once
 from course_lib.machine import busy_so_far, machine
 from course_lib.programs.gallery import PICTURES, Gallery, gallery, picture
 from course_lib.programs.gallery_bound import CORES, Costs, sample
@@ -118,7 +119,7 @@ class Trial:
         done = watched.dithered()
         by = Counter(worker for _, worker in done)
         much = len(watched.numbers) / (3 * math.ceil(usable))
-        served = [(stop, 1) for _, status, _, stop in told["asked"] if status == 200]
+        served = [stop for _, status, _, stop in told["asked"] if status == 200]
         flights = [(start, stop) for *_, start, stop in told["asked"]]
         return {
             "pictures": len(watched.numbers),
@@ -126,12 +127,12 @@ class Trial:
             "dither": math.fsum(cpu for cpu, _ in done) / max(1, len(done)),
             "cores": max(0.5, usable - others),
             "others": others,
-            "at_once": _most([(a, 1) for a, _ in flights] + [(b, -1) for _, b in flights]),
+            "at_once": most_at_once((start for start, _ in flights), (stop for _, stop in flights)),
             "in_flight": sum(stop - start for start, stop in flights) / 1e9 / wall,
             "busy": math.fsum(cpu for cpu, _ in done) / wall,
             "workers": sum(count >= much for count in by.values()),
             "gap": gap,
-            "in_hand": _most(served + [(at, -1) for _, at in watched.saved()]),
+            "in_hand": most_at_once(served, (at for _, at in watched.saved())),
             "made": len(done),
             "saved": len(watched.saved()),
         }
@@ -284,15 +285,6 @@ def _cpu() -> float:
                 times = child.cpu_times()
                 seconds += times.user + times.system
     return float(seconds)
-
-
-def _most(edges: list[tuple[int, int]]) -> int:
-    """Return how many there were at most: what comes is +1, what goes is -1."""
-    count = most = 0
-    for _, change in sorted(edges):
-        count += change
-        most = max(most, count)
-    return most
 
 
 def _judged(folder: Path, expected: dict[int, bytes]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from hashlib import pbkdf2_hmac
 from pathlib import Path
 from typing import NamedTuple
 
-from course_lib.lesson.exercises.probes import blocking, note, notes
+from course_lib.lesson.exercises.probes import blocking
+from course_lib.programs.notes import note, notes
 from course_lib.tasks import spin
 
 __all__ = ["JOB", "Batch", "Batches", "Job"]

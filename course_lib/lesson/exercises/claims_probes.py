@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from course_lib.lesson.exercises.probes import MOMENT, note, notes, whose
+from course_lib.lesson.exercises.probes import MOMENT, whose
+from course_lib.programs.notes import note, notes
 
 __all__ = ["Seats"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from course_lib.lesson.exercise import Exercise, Finding, Row
-from course_lib.lesson.exercises.probes import Serve, Served
+from course_lib.lesson.exercises.probes import Serve, Served, most_at_once
 from course_lib.lesson.exercises.quadrant import overlap
 from course_lib.lesson.guard import Limits, Seen
 
@@ -30,12 +30,7 @@ def mean(done: Sequence[Served]) -> float:
 
 def most(done: Sequence[Served]) -> int:
     """Return how many orders were in flight at most."""
-    edges = [(one.start, 1) for one in done] + [(one.stop, -1) for one in done]
-    count = highest = 0
-    for _, change in sorted(edges):
-        count += change
-        highest = max(highest, count)
-    return highest
+    return most_at_once((one.start for one in done), (one.stop for one in done))
 
 
 def _row_of_served(done: Sequence[Served]) -> Row:

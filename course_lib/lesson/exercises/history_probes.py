@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from course_lib.lesson.exercises.probes import note, notes
+from course_lib.programs.notes import note, notes
 from course_lib.record import clock
 
 __all__ = ["Account", "Update", "updates"]

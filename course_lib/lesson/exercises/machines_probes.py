@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import loky
 from filelock import FileLock
 
-from course_lib.lesson.exercises.probes import note, notes
+from course_lib.programs.notes import note, notes
 
 __all__ = ["DIES", "SLOW", "Bank", "Cluster", "Order", "charges"]
 

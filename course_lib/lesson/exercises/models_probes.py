@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from course_lib.lesson.exercises.probes import Serve, Tally, blocking, note, notes
+from course_lib.lesson.exercises.probes import Serve, Tally, blocking
+from course_lib.programs.notes import note, notes
 from course_lib.record import clock
 from course_lib.tasks import spin
 

@@ -10,6 +10,7 @@ import contextlib
 import os
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +18,7 @@ from course_lib.programs.notes import note, notes
 from course_lib.record import clock
 from course_lib.tasks import spin
 
-__all__ = ["Fetch", "Serve", "Served", "Station", "Tally", "note", "notes"]
+__all__ = ["Fetch", "Serve", "Served", "Station", "Tally", "most_at_once"]
 
 WAIT = 0.1  # seconds
 MOMENT = 0.0005  # seconds
@@ -166,3 +167,12 @@ def blocking() -> str:
         asyncio.get_running_loop()
         return "blocked"
     return "thread"
+
+
+def most_at_once(starts: Iterable[int], stops: Iterable[int]) -> int:
+    """Return how many things were under way at most, by when each started and when each stopped."""
+    count = most = 0
+    for _, change in sorted([*((at, 1) for at in starts), *((at, -1) for at in stops)]):
+        count += change
+        most = max(most, count)
+    return most
