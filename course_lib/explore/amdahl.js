@@ -171,7 +171,7 @@ function render({ model, el }) {
     });
   }
 
-  keepKeys(root, {});
+  keepKeys(root);
   for (const type of ["pointerdown", "pointermove"]) stage.addEventListener(type, drag);
   const size = new ResizeObserver(fit);
   const theme = new MutationObserver(() => (spell(), fit()));

@@ -15,6 +15,7 @@ import traitlets
 from course_lib.laws import amdahl as speedup_of
 from course_lib.laws import efficiency
 from course_lib.pictures import COLORS
+from course_lib.scripts import script
 from course_lib.tasks import whole
 
 __all__ = ["Amdahl", "amdahl"]
@@ -29,7 +30,7 @@ POINTS = 1000  # at most
 class Amdahl(anywidget.AnyWidget):
     """A curve of speed-up over workers that can be bent and walked along."""
 
-    _esm = "".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
+    _esm = script(HERE, *SCRIPTS)
     _css = "".join((HERE / name).read_text("utf-8") for name in STYLES)
 
     settings = traitlets.Dict().tag(sync=True)

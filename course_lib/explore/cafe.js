@@ -266,7 +266,7 @@ function render({ model, el }) {
     item.append("curve: solid is in flight, hatched on top is the queue");
   }
 
-  keepKeys(root, {
+  onKeys(root, {
     " ": toggle,
     ArrowLeft: () => step(-1),
     ArrowRight: () => step(1),

@@ -12,6 +12,7 @@ import anywidget
 import traitlets
 
 from course_lib.pictures import COLORS
+from course_lib.scripts import script
 from course_lib.tasks import duration, whole
 from course_lib.trace import ROOMS, WALL
 
@@ -34,7 +35,7 @@ BARS = {
 class Cafe(anywidget.AnyWidget):
     """A bar whose staff and orders can be changed, and whose day can be played."""
 
-    _esm = "".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
+    _esm = script(HERE, *SCRIPTS)
     _css = "".join((HERE / name).read_text("utf-8") for name in STYLES)
 
     settings = traitlets.Dict().tag(sync=True)

@@ -1,12 +1,8 @@
 // What explorers have in common: keys, and elements of the page. It stands before their scripts.
 
-// JupyterLab would take keys for its own commands; it gets those that run cells, and Escape.
-function keepKeys(element, actions) {
-  element.addEventListener("keydown", (event) => {
-    const runs = event.key === "Enter" && (event.shiftKey || event.ctrlKey);
-    if (runs) event.preventDefault();
-    if (runs || event.key === "Escape") return;
-    event.stopPropagation();
+// Do what a key stands for, unless a button, a slider or a list wants it for itself.
+function onKeys(element, actions) {
+  keepKeys(element, (event) => {
     const pressed = event.target.matches("button, summary, [type=checkbox]");
     const press = pressed && [" ", "Enter"].includes(event.key);
     const moves = event.target.matches(".setting") && event.key !== " "; // a slider of its own

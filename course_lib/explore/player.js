@@ -158,7 +158,7 @@ function render({ model, el }) {
     redraw();
   }
 
-  keepKeys(root, {
+  onKeys(root, {
     " ": toggle,
     ArrowLeft: () => step(-1),
     ArrowRight: () => step(1),

@@ -15,6 +15,7 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from course_lib.pictures import COLORS, STYLES, describe, lay_out
+from course_lib.scripts import script
 from course_lib.trace import Trace
 
 __all__ = ["Player", "play", "running_numbers"]
@@ -44,7 +45,7 @@ class Player(anywidget.AnyWidget):
         What is short: the end, names, labels, and how each kind of span is drawn.
     """
 
-    _esm = "".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
+    _esm = script(HERE, *SCRIPTS)
     _css = HERE / "player.css"
 
     by = traitlets.Enum(get_args(Rows), "worker").tag(sync=True)

@@ -284,7 +284,7 @@ function render({ model, el }) {
   }));
   const others = { u: undo, r: restart, p: toggle, h: hint, t: adversary, n: goOn };
   const both = Object.entries(others).flatMap(([key, act]) => [[key, act], [key.toUpperCase(), act]]);
-  keepKeys(root, {
+  onKeys(root, {
     ...run,
     ...Object.fromEntries(both),
     0: () => pick(NOBODY),

@@ -15,6 +15,7 @@ import traitlets
 
 from course_lib.explore.turns import Level, Search, search
 from course_lib.pictures import COLORS
+from course_lib.scripts import script
 from course_lib.tasks import one_of
 
 __all__ = ["Scheduler", "every_order", "levels", "scheduler"]
@@ -27,7 +28,7 @@ STYLES = ("player.css", "scheduler.css")
 class Scheduler(anywidget.AnyWidget):
     """A game of some levels."""
 
-    _esm = "".join((HERE / name).read_text("utf-8") for name in SCRIPTS)
+    _esm = script(HERE, *SCRIPTS)
     _css = "".join((HERE / name).read_text("utf-8") for name in STYLES)
 
     facts = traitlets.Dict().tag(sync=True)

@@ -13,6 +13,7 @@ import traitlets
 from course_lib.lesson.comparison import Comparison
 from course_lib.lesson.progress import recall, remember, trouble
 from course_lib.machine import machine
+from course_lib.scripts import script
 from course_lib.trace import ROOMS, WALL, Trace
 
 __all__ = ["Prediction", "predict"]
@@ -37,7 +38,7 @@ class Prediction(anywidget.AnyWidget):
         cores busy); None as long as nothing was.
     """
 
-    _esm = (HERE / "widget.js").read_text("utf-8") + (HERE / "predict.js").read_text("utf-8")
+    _esm = script(HERE, "widget.js", "predict.js")
     _css = HERE / "widget.css"
 
     name = traitlets.Unicode().tag(sync=True)

@@ -14,6 +14,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from course_lib.scripts import script
+
 __all__ = ["Question", "question"]
 
 HERE = Path(__file__).parent
@@ -97,7 +99,7 @@ class Question(anywidget.AnyWidget):
         The hints that were given so far.
     """
 
-    _esm = (HERE / "widget.js").read_text("utf-8") + (HERE / "question.js").read_text("utf-8")
+    _esm = script(HERE, "widget.js", "question.js")
     _css = (HERE / "widget.css").read_text("utf-8") + (HERE / "question.css").read_text("utf-8")
 
     question = traitlets.Unicode().tag(sync=True)

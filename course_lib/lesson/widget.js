@@ -19,15 +19,6 @@ function panel(el, title) {
   return { form, fieldset, status, name: `course-${++count}` };
 }
 
-// JupyterLab would take keys for its own commands; it gets those that run cells, and Escape.
-function keepKeys(element) {
-  element.addEventListener("keydown", (event) => {
-    const runs = event.key === "Enter" && (event.shiftKey || event.ctrlKey);
-    if (runs) event.preventDefault();
-    else if (event.key !== "Escape") event.stopPropagation();
-  });
-}
-
 // Add an input with its text behind it, as one label.
 function labeled(fieldset, text, properties) {
   const label = document.createElement("label");

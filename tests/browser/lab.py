@@ -1,4 +1,4 @@
-"""A JupyterLab of its own: nothing of this computer's settings goes in, and no process is left."""
+"""A JupyterLab, or a Jupyter Notebook, of its own: nothing of this computer's settings goes in, and no process is left."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ PAGE = {"disabledExtensions": dict.fromkeys(NEWS, True)}
 
 
 @contextlib.contextmanager
-def lab(folder: Path) -> Iterator[str]:
+def lab(folder: Path, application: str = "jupyterlab") -> Iterator[str]:
     """Serve a copy of the notebooks from a new folder; yield its address.
+
+    The application is "jupyterlab", or "notebook": Jupyter Notebook.
 
     Raises
     ------
@@ -49,7 +51,7 @@ def lab(folder: Path) -> Iterator[str]:
     variables = environment(folder)
     with log.open("wb") as output:
         server = subprocess.Popen(
-            command(root), cwd=root, env=variables, stdout=output, stderr=output
+            command(root, application), cwd=root, env=variables, stdout=output, stderr=output
         )
         try:
             yield address(server, runtime, log)
@@ -57,9 +59,9 @@ def lab(folder: Path) -> Iterator[str]:
             end(server, variables["HOME"])
 
 
-def command(root: Path) -> list[str]:
+def command(root: Path, application: str) -> list[str]:
     """Return the command: on a free port of this computer only, with no browser and no token."""
-    words = [sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"]
+    words = [sys.executable, "-m", application, "--no-browser", "--expose-app-in-browser"]
     words += [f"--ServerApp.root_dir={root}", "--ServerApp.ip=127.0.0.1", "--ServerApp.port=0"]
     words += ["--IdentityProvider.token=", "--LanguageServerManager.autodetect=False"]
     return words + ["--allow-root"] * (getattr(os, "geteuid", lambda: 1)() == 0)
@@ -85,7 +87,7 @@ def address(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
             with socket.create_connection((note["hostname"], note["port"]), timeout=READY):
                 return str(note["url"])
         time.sleep(0.05)
-    raise AssertionError(f"JupyterLab didn't start:\n{log.read_text('utf-8', 'replace')}")
+    raise AssertionError(f"The server didn't start:\n{log.read_text('utf-8', 'replace')}")
 
 
 def end(server: subprocess.Popen[bytes], home: str) -> None:
@@ -99,7 +101,7 @@ def end(server: subprocess.Popen[bytes], home: str) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
     server.wait()
-    assert not names, f"left after JupyterLab's end, now killed: {names}"
+    assert not names, f"left after the server's end, now killed: {names}"
 
 
 def at_home(home: str) -> list[psutil.Process]:

@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, TimeoutError
 
 SCREEN = {"width": 1280, "height": 720}
 OPENED = 60_000  # ms in which the notebook must stand there, with its kernel ready
+LAB, NOTEBOOK = "lab/tree/{}?reset", "notebooks/{}"  # where the applications show a notebook
 HOME = ("127.0.0.1", "localhost")
 INSIDE = ("data", "blob", "about")  # addresses that lead nowhere
 
@@ -87,7 +88,14 @@ class Lesson:
     in_time: bool
 
 
-def take(browser: Browser, address: str, path: str, limit: float, album: Path | None) -> Lesson:
+def take(
+    browser: Browser,
+    address: str,
+    path: str,
+    limit: float,
+    album: Path | None,
+    place: str = LAB,
+) -> Lesson:
     """Run a lesson in a new page, for at most `limit` seconds; put screenshots into the album."""
     with browser.new_context(viewport=SCREEN, reduced_motion="reduce") as context:  # type: ignore[arg-type]
         complaints: list[str] = []
@@ -108,7 +116,7 @@ def take(browser: Browser, address: str, path: str, limit: float, album: Path | 
         context.on("request", lambda request: asked(request.url))
         page.on("websocket", lambda socket: asked(socket.url))
 
-        open_notebook(page, address, path)
+        open_notebook(page, address, path, place)
         start = time.monotonic()
         run_all(page)
         in_time = True
@@ -145,9 +153,9 @@ def write_notebook(folder: Path, path: str, sources: Sequence[str]) -> None:
     nbformat.write(notebook, folder / path)  # type: ignore[no-untyped-call]
 
 
-def open_notebook(page: Page, address: str, path: str) -> None:
+def open_notebook(page: Page, address: str, path: str, place: str = LAB) -> None:
     """Open a notebook, with nothing else open, and wait until its kernel is ready."""
-    page.goto(f"{address}lab/tree/{path}?reset")
+    page.goto(address + place.format(path))
     try:
         page.wait_for_function(OPEN, arg=path, timeout=OPENED, polling=100)
     except TimeoutError as error:

@@ -236,6 +236,8 @@ def test_the_keyboard_is_enough_and_the_cells_stay_as_they_are(
                 break
             assert page.evaluate(CELLS) == before
             page.keyboard.press("Tab")
+        here.get_by_role("slider", name="parallel fraction P").press("Escape")
+        expect(page.locator(".jp-Cell", has=here)).to_be_focused()
         page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
 
 

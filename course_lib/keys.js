@@ -1,0 +1,21 @@
+// A widget's keys are its own, but for those that run cells, and Escape, which leads back to the cell.
+// A Jupyter application would take the others for its commands; it does nothing about a key on what has
+// this attribute. (Jupyter Notebook looks before the widget hears of the key, JupyterLab after.)
+const SHIELD = "data-lm-suppress-shortcuts";
+
+const runsCell = (event) => event.key === "Enter" && (event.shiftKey || event.ctrlKey);
+
+function keepKeys(element, act = () => {}) {
+  const leaves = (event) => event.key === "Escape" || runsCell(event);
+  const shield = (event) => event.target.toggleAttribute(SHIELD, !leaves(event));
+  element.addEventListener("focusin", () => window.addEventListener("keydown", shield, true));
+  element.addEventListener("focusout", () => window.removeEventListener("keydown", shield, true));
+  element.addEventListener("keydown", (event) => {
+    if (runsCell(event)) event.preventDefault();
+    if (event.key === "Escape") element.closest(".jp-Cell")?.focus();
+    if (leaves(event)) return;
+    event.stopPropagation();
+    act(event);
+  });
+}
+

@@ -1,0 +1,15 @@
+"""A widget's script: files of JavaScript, one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = ["script"]
+
+KEYS = Path(__file__).with_name("keys.js")
+
+
+def script(folder: Path, *names: str) -> str:
+    """Return what keeps a widget's keys its own, and then these files of a folder."""
+    files = [KEYS, *(folder / name for name in names)]
+    return "".join(file.read_text("utf-8") for file in files)
