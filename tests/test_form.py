@@ -22,6 +22,7 @@ WORDS = 120  # in a cell of prose
 LINES = 15  # in a cell of code
 LONG = {
     "timelines-54": "three stages of a pipeline, each a function, so that the picture names them",
+    "capstone-solutions-05": "the whole program, and what a process does of it",
 }
 NO_EXERCISE = {"00_start_here.ipynb": "it is about finding one's way"}
 #: What runs something live, or simulates it: after a prediction.

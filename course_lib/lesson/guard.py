@@ -401,11 +401,18 @@ def _died(code: int | None) -> str:
 
 def _unsendable(program: Any, why: str) -> str:
     """Say that a function can't be sent to its process, and which of the things it uses is why."""
+    names = ", ".join(map(repr, _unsendables(getattr(program, "__wrapped__", program), set())))
+    advice = f" It uses {names} from outside: make that inside the function." if names else ""
+    return f"Your function can't be copied to a process of its own: {why[:200]}.{advice}"
+
+
+def _unsendables(function: Any, seen: set[int]) -> list[str]:
+    """Return the names of what a function uses, or a helper that it calls, and can't be sent."""
     culprits = []
-    code = getattr(program, "__code__", None)
-    known = getattr(program, "__globals__", {})
+    seen.add(id(function))
+    code, known = getattr(function, "__code__", None), getattr(function, "__globals__", {})
     used = {name: known[name] for name in getattr(code, "co_names", ()) if name in known}
-    for name, cell in zip(getattr(code, "co_freevars", ()), program_cells(program), strict=False):
+    for name, cell in zip(getattr(code, "co_freevars", ()), program_cells(function), strict=False):
         with contextlib.suppress(ValueError):
             used[name] = cell.cell_contents
     for name, value in used.items():
@@ -413,11 +420,10 @@ def _unsendable(program: Any, why: str) -> str:
             large = len(bytes(dumps(value))) > LARGEST // 4
         except Exception:  # noqa: BLE001 - that is the question
             large = True
-        if large:
-            culprits.append(name)
-    names = ", ".join(map(repr, culprits))
-    advice = f" It uses {names} from outside: make that inside the function." if names else ""
-    return f"Your function can't be copied to a process of its own: {why[:200]}.{advice}"
+        if large and id(value) not in seen:
+            inside = _unsendables(value, seen) if inspect.isfunction(value) else []
+            culprits += inside or [name]
+    return list(dict.fromkeys(culprits))
 
 
 def program_cells(program: Any) -> tuple[Any, ...]:

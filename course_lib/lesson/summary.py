@@ -31,6 +31,7 @@ Work needs cores. Under the GIL, threads of Python code take turns: take process
 What blocks the event loop stops all that is on it. What computes belongs elsewhere.
 To hand over work costs. Find the grain: few enough pieces to be cheap, enough to be shared.
 What is shared and changed needs a lock tied to it, or an owner. That it has always worked says which orders happened, no more.
+On other machines data must travel, and what is lost is done again: let twice be the same as once.
 Bound what is in hand, ask again where a service refuses, and end cleanly when you are stopped.
 Predict, measure several times, compare. Measure only as far as there are cores.
 """

@@ -104,8 +104,14 @@ class Costs:
             ("a request waits", f"{self.wait * 1e3:.1f} ms"),
             ("a thumbnail computes", f"{self.dither * 1e3:.1f} ms"),
             ("asking, serving and writing compute", f"{self.rest * 1e3:.1f} ms a picture"),
-            ("cores that there are for it", f"{self.cores:.2f}"),
+            ("cores that there are for it", f"{self.cores:.2f}{self._others()}"),
         ]
+
+    def _others(self) -> str:
+        usable = min(CORES, machine().usable_cores)
+        if self.cores > 0.8 * usable:
+            return ""
+        return f" of {usable:g}: others use the rest; measure again when they don't"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         from course_lib.trace import html_table

@@ -32,19 +32,6 @@ KEPT = """
 HEAD = f"""{FETCHED}{POOL}from loky import get_reusable_executor
 from course_lib.programs.gallery_bound import workers
 """
-REFERENCE = f"""{HEAD}
-def thumbnails(gallery, pictures):
-    return [gallery.dither(picture) for picture in pictures]
-def program(gallery):
-    pool = get_reusable_executor(workers())
-    def some(numbers):
-        pictures = [fetched(gallery, number) for number in numbers]
-        made = pool.submit(thumbnails, gallery, pictures).result()
-        return [gallery.save(*pair) for pair in zip(numbers, made)]
-    parts = [gallery.numbers[n : n + 4] for n in gallery.numbers[::4]]
-    with ThreadPoolExecutor(12) as threads:
-        gallery.index(line for lines in threads.map(some, parts) for line in lines)
-"""
 BLOCKS = capstone.STARTER.replace("def program", "async def program")
 PASSES_OVER = f"""{HEAD}
 def program(gallery):
@@ -67,6 +54,22 @@ GIL_BOUND = f"""{HEAD}
 def program(gallery):{LINE}
         gallery.index(threads.map(line, gallery.numbers))
 """
+KEEPS = f"""{FETCHED}{POOL}from concurrent.futures import ProcessPoolExecutor
+kept = []
+def program(gallery):
+    kept[:] = kept or [ProcessPoolExecutor(2)]
+    def line(number):
+        picture = fetched(gallery, number)
+        return gallery.save(number, kept[0].submit(gallery.dither, picture).result())
+    with ThreadPoolExecutor(16) as threads:
+        gallery.index(threads.map(line, gallery.numbers))
+"""
+OUTSIDE = f"""{POOL}pool = ThreadPoolExecutor(2)
+def lines(gallery):
+    return pool.map(gallery.fetch, gallery.numbers)
+def program(gallery):
+    gallery.index(lines(gallery))
+"""
 WRONG = {
     "blocks the loop": (BLOCKS, 40, "The event loop stood still"),
     "passes over failures": (PASSES_OVER, 40, "pictures are lost"),
@@ -79,6 +82,7 @@ WELL = {
     "right": 200,
     "saved": 200,
     "made": 200,
+    "served": 200,
     "lines": 200,
     "twice": 0,
     "in_order": True,
@@ -98,6 +102,7 @@ WELL = {
 STOPPED = {"took": 0.2, "presses": 1, "after": 0, "broken": 0, "raised": ""}
 OTHERWISE: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"made": 0, "right": 0, "saved": 0}, "No thumbnail was made"),
+    "from an earlier run": ({"made": 1}, "What an earlier run has made doesn't count"),
     "mixed up": ({"right": 3}, "a number and a picture got mixed up"),
     "written twice": ({"saved": 209}, "9 thumbnails were written a second time"),
     "as they come": ({"in_order": False}, "in the order in which they got ready"),
@@ -150,6 +155,22 @@ def test_each_fault_is_told_apart(name: str) -> None:
     assert feedback in found.advice
 
 
+def test_what_is_asked_for_must_hold_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(capstone, "several", lambda: True)
+    fast, sound = WELL | {"gap": 0.9}, WELL | {"share": 0.7}
+    many = WELL | {"in_hand": 200, "share": 0.7}
+    for turns in ([fast, sound], [WELL, many], [WELL | {"workers": 1}, sound]):
+        found = exercise(KEY).judge(
+            Seen("returned", "", value={"turns": turns, "stopped": STOPPED}), Path()
+        )
+        assert found.passed is False
+
+
+def test_a_program_that_was_never_interrupted_is_not_said_to_end_well() -> None:
+    value = {"turns": [WELL], "stopped": STOPPED | {"presses": 0}}
+    assert exercise(KEY).judge(Seen("returned", "", value=value), Path()).passed is False
+
+
 def test_a_turn_in_which_all_is_well_passes() -> None:
     assert judged({}).passed is True
 
@@ -172,9 +193,16 @@ def test_threads_alone_reach_the_first_level(monkeypatch: pytest.MonkeyPatch) ->
         assert "one process made nearly all" in text_of(verdict)
 
 
-def test_the_reference_passes() -> None:
-    verdict = check(KEY, written(REFERENCE))
-    assert verdict.passed is True, text_of(verdict)
+def test_a_pool_of_any_kind_may_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    verdict = checked(KEEPS, 40, monkeypatch)
+    assert verdict.finding, text_of(verdict)  # nothing is said to be left running
+    assert all(row.ok for row in verdict.finding.rows[:5])
+
+
+def test_what_can_not_be_sent_is_named_though_a_helper_uses_it() -> None:
+    verdict = check(KEY, written(OUTSIDE))
+    assert verdict.finding is None
+    assert "It uses 'pool' from outside" in text_of(verdict)
 
 
 def test_each_wrong_attempt_has_feedback_of_its_own() -> None:

@@ -14,6 +14,7 @@ from course_lib.lesson.exercises.capstone_probes import (
     Trial,
     best_of,
     clean,
+    right,
     several,
 )
 from course_lib.lesson.guard import Limits, Seen
@@ -28,9 +29,10 @@ Turn = dict[str, Any]
 
 def _judge(seen: Seen, folder: Path) -> Finding:
     turns: list[Turn] = seen.value["turns"]
-    wrong = [turn for turn in turns if not _sound(turn)]
+    wrong = [turn for turn in turns if not right(turn)]
     best = best_of(turns)
-    gap, in_hand = min(t["gap"] for t in turns), min(t["in_hand"] for t in turns)
+    gap, in_hand = best["gap"], max(turn["in_hand"] for turn in turns)
+    shared = ", made by several processes or free threads" * several()
     shown = wrong[0] if wrong else best
     rows = [
         *_soundness(shown),
@@ -45,14 +47,14 @@ def _judge(seen: Seen, folder: Path) -> Finding:
         Row(
             f"level 2: share of what {_cores(best)} allow",
             f"{best['share']:.0%}, {best['busy']:.1f} cores busy with thumbnails",
-            f"at least {LEVEL:.0%}",
-            not wrong and best["share"] >= LEVEL and _spread(turns),
+            f"at least {LEVEL:.0%}{shared}",
+            not wrong and best["share"] >= LEVEL and _spread(best),
         ),
         Row(
-            "level 3: share of the same",
+            f"level 3: share of what {_cores(best)} allow",
             f"{best['share']:.0%}: {best['wall']:.2f} s, bound {best['bound']:.2f} s",
-            f"at least {ENOUGH:.0%}",
-            not wrong and best["share"] >= ENOUGH and _spread(turns),
+            f"at least {ENOUGH:.0%}{shared}",
+            not wrong and best["share"] >= ENOUGH and _spread(best),
         ),
         Row("level 3: pictures in hand at once", f"{in_hand}", f"at most {IN_HAND}", in_hand <= IN_HAND),
         Row("level 3: the heart's longest pause", f"{gap * 1e3:.0f} ms", f"less than {GAP * 1e3:g} ms", gap < GAP),
@@ -67,7 +69,7 @@ def _judge(seen: Seen, folder: Path) -> Finding:
                 clean(stopped),
             )
         )
-    return Finding(tuple(rows), _advise(shown, best, turns, in_hand, gap, stopped), certain=True)
+    return Finding(tuple(rows), _advise(shown, best, in_hand, gap, stopped), certain=True)
 
 
 def _cores(turn: Turn) -> str:
@@ -76,36 +78,37 @@ def _cores(turn: Turn) -> str:
 
 
 def _soundness(turn: Turn) -> list[Row]:
-    n, right, saved, lines = (turn[what] for what in ("pictures", "right", "saved", "lines"))
+    n, good, saved, lines = (turn[what] for what in ("pictures", "right", "saved", "lines"))
+    served, made = turn["served"], turn["made"]
     order = ", in order" if turn["in_order"] else ""
     return [
-        Row("thumbnails that are right", f"{right}", f"{n}", right == n),
+        Row(
+            "pictures fetched, thumbnails made",
+            f"{served}, {made}",
+            f"{n}, {n}",
+            min(served, made) >= n,
+        ),
+        Row("thumbnails that are right", f"{good}", f"{n}", good == n),
         Row("thumbnails written", f"{saved}", f"{n}, each once", saved == n),
         Row("lines of the index", f"{lines}{order}", f"{n}, in order", turn["in_order"]),
     ]
-
-
-def _sound(turn: Turn) -> bool:
-    return all(row.ok for row in _soundness(turn))
 
 
 def _overlap(turn: Turn) -> bool:
     return bool(turn["share_one"] >= LEVEL and turn["at_once"] >= AT_ONCE)
 
 
-def _spread(turns: list[Turn]) -> bool:
+def _spread(turn: Turn) -> bool:
     """Return whether several workers shared the thumbnails, where there are several cores."""
-    return not several() or max(turn["workers"] for turn in turns) >= 2
+    return not several() or turn["workers"] >= 2
 
 
-def _advise(
-    shown: Turn, best: Turn, turns: list[Turn], in_hand: int, gap: float, stopped: dict[str, Any]
-) -> str:
-    if not _sound(shown):
+def _advise(shown: Turn, best: Turn, in_hand: int, gap: float, stopped: dict[str, Any]) -> str:
+    if not right(shown):
         return _what_is_wrong(shown)
     if not _overlap(best):
         return _waits(best, gap)
-    if not _spread(turns):
+    if not _spread(best):
         return (
             "Level 1 is reached: the waits overlap. But one process made nearly all thumbnails. "
             "They are computed by Python code, which the GIL lets one thread of a process run at a "
@@ -148,7 +151,7 @@ def _advise(
 
 
 def _what_is_wrong(turn: Turn) -> str:
-    if not turn["made"]:
+    if not turn["made"] and not turn["right"]:
         return "No thumbnail was made: `gallery.dither(picture)` makes one."
     if turn["saved"] > turn["pictures"]:
         return (
@@ -164,6 +167,12 @@ def _what_is_wrong(turn: Turn) -> str:
         return (
             f"{turn['pictures'] - turn['right']} thumbnails are not those of their pictures: a number and "
             "a picture got mixed up. Keep them together, whoever is ready first."
+        )
+    if min(turn["made"], turn["served"]) < turn["pictures"]:
+        return (
+            f"{turn['served']} pictures were fetched in this run, and {turn['made']} thumbnails made by "
+            f"`gallery.dither`, instead of {turn['pictures']}. What an earlier run has made doesn't "
+            "count: the pictures might have changed."
         )
     if turn["twice"]:
         return f"{turn['twice']} lines of the index are there twice."
@@ -239,12 +248,14 @@ WHOLE = Exercise(
             "picture).result()`."
         ),
         (
-            "Level 3: to hand over a picture costs about a millisecond of computing. Which grain is "
-            "right? In hand are as many pictures as threads, times the pictures in a batch."
+            "Level 3: to hand over a picture costs about a millisecond of computing, in the one process "
+            "that hands over all. What if a process did the whole of some pictures: fetch them, "
+            "compute, and write?"
         ),
         (
-            "A thread takes four numbers, fetches their pictures, hands all four to a process by one "
-            "`submit`, and saves the four thumbnails. Twelve threads, so 48 pictures are in hand."
+            "Each process takes five numbers at a time, and overlaps their waits by four threads. With "
+            "two processes a core, one computes while another waits. And at an interrupt: cancel "
+            "what hasn't begun, and wait for the rest, by `concurrent.futures.wait`."
         ),
     ),
     judge=_judge,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import math
 import signal
@@ -16,6 +17,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,13 +33,14 @@ from course_lib.programs.gallery_bound import CORES, Costs, sample
 from course_lib.programs.gallery_watched import Watched
 from course_lib.record import clock
 
-__all__ = ["ENOUGH", "GAP", "LEVEL", "PROMPT", "Trial", "best_of", "clean", "several"]
+__all__ = ["ENOUGH", "GAP", "LEVEL", "PROMPT", "Trial", "best_of", "clean", "right", "several"]
 
 TURNS = 6  # the best counts: in the first a pool may have to start, others may be disturbed
 ENOUGH = 0.85  # of the bound
 LEVEL = 0.6  # of the bound, for the first two levels
 FEW = 3  # turns that are always granted
 TIME = 12.0  # seconds, after which no other turn is begun
+ALONE = 0.8  # of the thumbnails: who makes more has hardly any help
 GAP = 0.15  # seconds between two beats of the heart
 PROMPT = 2.0  # seconds from an interrupt to the end
 MANY = 2000  # pictures of the run that is stopped
@@ -79,13 +82,13 @@ class Trial:
                 for turn in turns:
                     _bound(turn, samples)
             stopped = {}
-            if all(map(_right, turns)) and best_of(turns)["share"] >= LEVEL:
+            if all(map(right, turns)) and best_of(turns)["share"] >= LEVEL:
                 for visit in ("stopped", "stopped-again"):  # a busy machine may be late
                     many = replace(self._watched(plain, visit), numbers=range(MANY))
                     stopped = self._stopped(many)
                     if clean(stopped):
                         break
-            _end_pool()
+            _end_pools()
         return {"turns": turns, "stopped": stopped}
 
     def _watched(self, plain: Gallery, visit: str) -> Watched:
@@ -118,7 +121,6 @@ class Trial:
         usable = min(CORES, machine().usable_cores)
         done = watched.dithered()
         by = Counter(worker for _, worker in done)
-        much = len(watched.numbers) / (3 * math.ceil(usable))
         served = [stop for _, status, _, stop in told["asked"] if status == 200]
         flights = [(start, stop) for *_, start, stop in told["asked"]]
         return {
@@ -130,10 +132,11 @@ class Trial:
             "at_once": most_at_once((start for start, _ in flights), (stop for _, stop in flights)),
             "in_flight": sum(stop - start for start, stop in flights) / 1e9 / wall,
             "busy": math.fsum(cpu for cpu, _ in done) / wall,
-            "workers": sum(count >= much for count in by.values()),
+            "workers": len(by) if max(by.values(), default=0) <= ALONE * len(done) else 1,
             "gap": gap,
             "in_hand": most_at_once(served, (at for _, at in watched.saved())),
             "made": len(done),
+            "served": len(served),
             "saved": len(watched.saved()),
         }
 
@@ -188,18 +191,18 @@ def _enough(turns: list[dict[str, Any]]) -> bool:
         return False
     last = turns[-1]
     alone = len(turns) > 1 and several() and last["workers"] < 2
-    wrong = not _right(last) or last["at_once"] < 2
+    wrong = not right(last) or last["at_once"] < 2
     return wrong or alone or _reached(turns)
 
 
 def _reached(turns: list[dict[str, Any]]) -> bool:
-    fast = best_of(turns)["share"] >= ENOUGH
-    return bool(fast and min(turn["gap"] for turn in turns) < GAP)
+    best = best_of(turns)
+    return bool(best["share"] >= ENOUGH and best["gap"] < GAP)
 
 
 def best_of(turns: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the turn that came nearest to its bound."""
-    return max(turns, key=lambda turn: float(turn["share"]))
+    """Return the turn that came nearest to its bound, of those without a pause if there are any."""
+    return max(turns, key=lambda turn: (turn["gap"] < GAP, float(turn["share"])))
 
 
 def several() -> bool:
@@ -207,15 +210,23 @@ def several() -> bool:
     return machine().usable_cores >= 1.5
 
 
-def _end_pool() -> None:
-    """End the pool that loky keeps, if there is one."""
-    if "loky" in sys.modules:
-        sys.modules["loky"].get_reusable_executor(max_workers=1, reuse=True).shutdown()
+def _end_pools() -> None:
+    """End the pools that the program has kept."""
+    for kept in gc.get_objects():
+        if issubclass(type(kept), ThreadPoolExecutor | ProcessPoolExecutor):
+            kept.shutdown(cancel_futures=True)
+        elif issubclass(type(kept), Executor):  # loky's, which can't be asked that
+            kept.shutdown()
 
 
 def clean(stopped: dict[str, Any]) -> bool:
     """Return whether a program ended soon after an interrupt, whole, and then did no more."""
-    return stopped["took"] <= PROMPT and not stopped["after"] and not stopped["broken"]
+    return (
+        bool(stopped["presses"])
+        and stopped["took"] <= PROMPT
+        and not stopped["after"]
+        and not stopped["broken"]
+    )
 
 
 def _press(watched: Watched, done: threading.Event, pressed: list[int]) -> None:
@@ -284,6 +295,7 @@ def _cpu() -> float:
             if "gallery_service" not in " ".join(child.cmdline()):
                 times = child.cpu_times()
                 seconds += times.user + times.system
+                seconds += getattr(times, "children_user", 0) + getattr(times, "children_system", 0)
     return float(seconds)
 
 
@@ -302,6 +314,7 @@ def _judged(folder: Path, expected: dict[int, bytes]) -> dict[str, Any]:
     }
 
 
-def _right(turn: dict[str, Any]) -> bool:
-    """Return whether all pictures are there, each once, and the index is right."""
-    return bool(turn["right"] == turn["saved"] == turn["pictures"] and turn["in_order"])
+def right(turn: dict[str, Any]) -> bool:
+    """Return whether all pictures were fetched and made, are there, each once, in the right index."""
+    whole = turn["right"] == turn["saved"] == turn["pictures"] and turn["in_order"]
+    return bool(whole and min(turn["served"], turn["made"]) >= turn["pictures"])
