@@ -429,20 +429,20 @@ def _catch_up() -> None:
 
 
 def children_cpu() -> dict[int, float]:
-    """Return the CPU seconds of the children so far: of the ended ones (0), and by process id."""
+    """Return the CPU seconds of the children so far: of the ended ones (0), and by process id.
+
+    What has ended counts for the one that started it, as Linux accounts it: so it does with
+    multiprocessing's fork server, which starts the processes of a pool and waits for them.
+    """
     ended = os.times()
     seconds = {0: ended.children_user + ended.children_system}
     with contextlib.suppress(psutil.Error):
         for child in psutil.Process().children(recursive=True):
             with contextlib.suppress(psutil.Error):
-                times = child.cpu_times()
-                seconds[child.pid] = times.user + times.system
+                seconds[child.pid] = sum(child.cpu_times()[:4])
     return seconds
 
 
 def cpu_since(before: dict[int, float]) -> float:
     """Return the CPU seconds of the children since `before`, ended ones and running ones."""
-    now = children_cpu()
-    ended = sum(cpu for pid, cpu in before.items() if pid and pid not in now)
-    running = sum(cpu - before.get(pid, 0.0) for pid, cpu in now.items() if pid)
-    return max(0.0, now[0] - before[0] - ended) + running
+    return max(0.0, sum(children_cpu().values()) - sum(before.values()))

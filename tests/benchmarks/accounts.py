@@ -1,4 +1,4 @@
-"""Cores busy as `observe()` says, beside what the operating system accounts, for twelve programs.
+"""Cores busy as `observe()` says, beside what the operating system accounts, for thirteen programs.
 
 Each program runs in a Python of its own. Right before and right after the observed block that Python
 asks the system for its own CPU time, that of its ended children (`getrusage`, to a microsecond; a child
@@ -33,6 +33,10 @@ PROGRAMS = {
     "coroutines and threads": "asyncio.run(handed())",
     "child processes": f"children = [subprocess.Popen({SPIN!r}) for _ in 'AB']\n[c.wait() for c in children]",
     "multiprocessing": "together([multiprocessing.Process(target=spin) for _ in 'AB'])",
+    "a fork server": (
+        "server = multiprocessing.get_context('forkserver')\n"
+        "together([server.Process(target=spin) for _ in 'AB'])"
+    ),
     "a product of matrices": "numbers = np.ones((900, 900))\nfor _ in range(24):\n    numbers @ numbers",
 }
 FRAME = """
