@@ -553,7 +553,7 @@ if hasattr(psutil.Process, "num_fds"):
         for turn in range(4):  # what is opened once, for good
             once(turn)
         before = me.num_fds()
-        for turn in range(4 if model == "dask" else 20):  # which takes a second to start
+        for turn in range(4 if model == "dask" else 8):  # which takes a second to start
             once(turn)
         assert soon(lambda: me.num_fds() <= before), (before, me.num_fds(), me.net_connections())
 
