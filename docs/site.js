@@ -142,6 +142,16 @@ function startWidgets() {
 // ---- Slides: the page's own cells, some at a time, as the notebook's slide types cut them.
 
 const OURS = "input, select, textarea, .widget"; // where keys mean something else
+const SMALLEST = 0.75; // of a slide's size, that can still be read in a hall
+
+// Fold a cell's code away.
+function fold(code) {
+  const details = document.createElement("details");
+  const summary = document.createElement("summary");
+  summary.textContent = "Code";
+  code.replaceWith(details);
+  details.append(summary, code);
+}
 
 function startSlides() {
   const address = new URL(location.href);
@@ -180,6 +190,7 @@ function startSlides() {
   main.replaceChildren(...slides);
   main.after(bar);
 
+  const grown = new ResizeObserver(() => fit(slides[at])); // as a widget does that has just come
   let at = 0;
   function show(number) {
     at = Math.max(0, Math.min(slides.length - 1, number));
@@ -193,15 +204,19 @@ function startSlides() {
     back.disabled = at === 0;
     on.disabled = at === slides.length - 1;
     history.replaceState(null, "", `#${at + 1}`);
-    fit(slides[at]);
     scrollTo(0, 0);
+    fit(slides[at]);
+    grown.disconnect();
+    for (const cell of slides[at].children) grown.observe(cell);
   }
-  // A slide that is somewhat too high becomes smaller; one that is much too high scrolls.
+  // A slide that is somewhat too high becomes smaller. One that is much too high folds its code, and
+  // scrolls if that isn't enough.
   function fit(slide) {
     slide.style.zoom = 1;
-    const { top, height } = slide.getBoundingClientRect();
-    const room = innerHeight - bar.offsetHeight - top - scrollY;
-    slide.style.zoom = Math.max(0.75, Math.min(1, room / height));
+    const room = innerHeight - bar.offsetHeight - slide.getBoundingClientRect().top - scrollY;
+    const share = () => room / slide.getBoundingClientRect().height;
+    if (share() < SMALLEST) slide.querySelectorAll(".code > .highlight").forEach(fold);
+    slide.style.zoom = Math.max(SMALLEST, Math.min(1, share()));
   }
   back.addEventListener("click", () => show(at - 1));
   on.addEventListener("click", () => show(at + 1));

@@ -48,6 +48,7 @@ TWO = [
     ),
     ("slide", "## Further on\n\nOf toast. Back to [one](00_one.ipynb)."),
     ("-", "print('toast')"),
+    ("subslide", "\n".join(f"print('slice {number}')" for number in range(20))),
 ]
 
 
@@ -205,6 +206,16 @@ def test_slides_turn_by_keys(one: Page) -> None:
     assert one.url.endswith("?slides#6")
     one.keyboard.press("Escape")
     expect(one.get_by_role("searchbox")).to_be_visible()
+
+
+def test_a_slide_that_is_too_high_folds_its_code(page: Page, site: Path) -> None:
+    page.goto((site / "01_two.html").as_uri() + "?slides")
+    page.keyboard.press("End")
+    code = page.locator("section:visible .highlight")
+    expect(page.locator("section:visible pre").last).to_contain_text("slice 19")
+    expect(code).to_be_hidden()
+    page.locator("section:visible summary").click()
+    expect(code).to_be_visible()
 
 
 def test_broken_links_and_foreign_sources_are_found(tmp_path: Path) -> None:
