@@ -40,6 +40,8 @@ LOOPS = ("async", "hybrid")  # on one worker, the loop, several tasks may be in 
 IN_PARTS = ("data_parallel", "hybrid")  # several workers may work for one task
 HAVE = tuple(model for model in MODELS if why_not(model) is None)
 POOLS = tuple(model for model in HAVE if model not in ALONE)
+#: Seconds of a wait beside which the time that a model takes to hand a task out is little.
+LONG = dict.fromkeys(("processes", "hybrid", "dask"), 0.3)
 #: The models that may be impossible on a machine where the tests run, and what would be needed.
 NEEDS = {"interpreters": "Python 3.14", "free_threads": "COURSE_FREE_THREADED"}
 PARALLEL = ("processes", "interpreters", "free_threads", "hybrid", "dask")  # for any code
@@ -204,7 +206,7 @@ def test_async_tasks_that_only_compute_are_one_in_flight() -> None:
 @pytest.mark.parametrize("model", HAVE)
 def test_a_wait_keeps_its_worker_and_frees_its_core(model: str) -> None:
     workers = 1 if model in ALONE else 3
-    long = 0.3 if model == "dask" else 0.1  # beside the time that it takes to hand a task out
+    long = LONG.get(model, 0.1)
     trace = at_best(
         lambda: run(tasks(3, wait(long)), model, workers),
         lambda t, _: t.concurrency >= 0.8 * workers and t.parallelism <= 0.1,
@@ -215,7 +217,7 @@ def test_a_wait_keeps_its_worker_and_frees_its_core(model: str) -> None:
 @pytest.mark.parametrize("model", HAVE)
 def test_a_socket_wait_waits_for_the_service(model: str) -> None:
     workers = 1 if model in ALONE else 3
-    long = 0.3 if model == "dask" else 0.1
+    long = LONG.get(model, 0.1)
     trace = at_best(
         lambda: run(tasks(3, wait(long, "socket")), model, workers),
         lambda t, _: t.concurrency >= 0.8 * workers and t.parallelism <= 0.3,
