@@ -309,7 +309,7 @@ def _quickest(act: Callable[[], Any], rounds: int) -> float:
 def handed_out(
     cluster: Cluster,
     sizes: Sequence[float] = (0.001, 0.004, 0.016, 0.064),
-    work: float = 0.256,
+    work: float = 0.128,
     rounds: int = 2,
 ) -> dict[float, float]:
     """Return, for tasks of these sizes in seconds, how many times as fast the cluster does them.
