@@ -91,8 +91,8 @@ def row(guess: Prediction, measured: Measured) -> list[str]:
     """Return one experiment's row of the table."""
     said = in_words(guess.answer, guess.unit)
     if not isinstance(measured, Trace):
-        number = isinstance(measured, int | float)
-        seen = f"{measured:.2f} {guess.unit}".strip() if number else in_words(measured, guess.unit)
+        digits = ".2f" if isinstance(measured, float) else "" if isinstance(measured, int) else None
+        seen = in_words(measured if digits is None else f"{measured:{digits}}", guess.unit)
         if isinstance(measured, list | tuple) and guess.answer is not None:
             right = list(measured) == guess.answer
             seen += judged(right) + ("" if right else f": {in_order(guess.answer, measured)}")

@@ -1,7 +1,7 @@
 """A cluster to experiment with: a scheduler here, and workers that are processes of this machine.
 
-It stands for one of many machines: what is sent to a worker is pickled and goes through a socket, as
-to another machine. Only the cable is missing.
+It stands for one of many machines: its processes share no memory, and what is sent to a worker is
+pickled and goes through a socket, as to another machine.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from course_lib.tasks import Step, Task, compute, whole
 if TYPE_CHECKING:
     from distributed import Client, Scheduler
 
-__all__ = ["Carried", "Cluster", "Counter", "Diary", "carried", "handed_out", "why_not"]
+__all__ = ["Carried", "Cluster", "Counter", "Diary", "adding", "carried", "handed_out", "why_not"]
 
 UP = 60.0  # seconds in which it must be there
+PAUSE = 0.001  # seconds between a counter's reading and its writing
 MB = 10**6
 
 
@@ -112,11 +113,12 @@ class Cluster:
 
     @contextlib.contextmanager
     def client(self) -> Iterator[Client]:
-        """Connect to the scheduler, as any program of Dask's does."""
+        """Connect to the scheduler, as any program of Dask's does, when all workers are there."""
         from distributed import Client
 
         client = Client(self.address)  # type: ignore[no-untyped-call]
         try:
+            client.wait_for_workers(self.workers, timeout=UP)
             yield client
         finally:
             client.close()  # type: ignore[no-untyped-call]
@@ -131,6 +133,21 @@ class Cluster:
         for pid in self.processes()[:1] if process is None else [process]:
             with contextlib.suppress(psutil.Error):
                 psutil.Process(pid).kill()
+
+    def replace(self, process: int) -> None:
+        """Kill a worker, by its process's id, and wait until a new one is there.
+
+        Raises
+        ------
+        TimeoutError
+            If none comes.
+        """
+        self.kill(process)
+        end = time.monotonic() + UP
+        while process in (there := self.processes()) or len(there) < self.workers:
+            if time.monotonic() > end:
+                raise TimeoutError(f"no new worker has come in {UP:g} s")
+            time.sleep(0.02)
 
     @contextlib.contextmanager
     def losing(self, diary: Diary, lines: int = 3) -> Iterator[None]:
@@ -174,19 +191,30 @@ class Diary:
 
 
 class Counter:
-    """A counter; as an actor, it lives on one worker, and whoever knows it counts with it."""
+    """A counter that reads, pauses and writes: whoever comes meanwhile reads the old number.
+
+    As an actor it lives on one worker, and whoever has its handle counts with it.
+    """
 
     def __init__(self) -> None:
         self.value = 0
 
     def add(self, number: int) -> int:
         """Add a number, and return what has been counted so far."""
-        self.value += number
+        before = self.value
+        time.sleep(PAUSE)
+        self.value = before + number
         return self.value
 
     def where(self) -> int:
         """Return the id of the process that it lives in."""
         return os.getpid()
+
+
+def adding(counter: Any, times: int) -> None:
+    """Add 1 to an actor that counts, so many times, each when the one before is answered."""
+    for _ in range(times):
+        counter.add(1).result()
 
 
 # What goes there --------------------------------------------------------------------------------------
@@ -199,13 +227,14 @@ class Carried:
     Attributes
     ----------
     megabytes : int
-    here, sent, made : float
-        Seconds until the sum was known here.
+    here, sent, scattered, made : float
+        Seconds until the sum was known here. Sent: within the task; scattered: straight to a worker.
     """
 
     megabytes: int
     here: float
     sent: float
+    scattered: float
     made: float
 
     @property
@@ -216,10 +245,11 @@ class Carried:
     def __repr__(self) -> str:
         ways = {
             "summed here": self.here,
-            "sent to a worker, summed there": self.sent,
+            "sent in a task, summed there": self.sent,
+            "scattered directly, summed there": self.scattered,
             "made by a worker, summed there": self.made,
         }
-        rows = (f"{way:32}{seconds * 1e3:8.1f} ms" for way, seconds in ways.items())
+        rows = (f"{way:34}{seconds * 1e3:8.1f} ms" for way, seconds in ways.items())
         return "\n".join([f"{self.megabytes} MB", *rows])
 
 
@@ -245,17 +275,26 @@ def carried(cluster: Cluster, megabytes: int = 32, rounds: int = 2) -> Carried:
     """
     size = whole("megabytes", megabytes, 1, 256) * MB
     data = bytes(size)
-    ways: dict[str, Callable[[], Any]] = {
-        "here": partial(total, data),
-        "sent": lambda: _there(cluster, partial(total, data)),
-        "made": lambda: _there(cluster, partial(total_made, size)),
-    }
-    return Carried(megabytes, **{way: _quickest(act, rounds) for way, act in ways.items()})
+    with cluster.client() as client:
+        ways: dict[str, Callable[[], Any]] = {
+            "here": partial(total, data),
+            "sent": lambda: _there(cluster, partial(total, data)),
+            "scattered": lambda: _scattered(client, data),
+            "made": lambda: _there(cluster, partial(total_made, size)),
+        }
+        return Carried(megabytes, **{way: _quickest(act, rounds) for way, act in ways.items()})
 
 
 def _there(cluster: Cluster, step: Step) -> float:
     """Return the seconds from a task's arrival to the end of a run on a cluster."""
     return run([Task("sum", step)], "dask", address=cluster.address).end
+
+
+def _scattered(client: Any, data: bytes) -> None:
+    """Send data straight to a worker, past the scheduler, and have it summed there."""
+    worker = min(client.nthreads())
+    there = client.scatter(data, workers=[worker], direct=True, hash=False)
+    client.submit(total, there, pure=False).result()
 
 
 def _quickest(act: Callable[[], Any], rounds: int) -> float:
@@ -268,16 +307,22 @@ def _quickest(act: Callable[[], Any], rounds: int) -> float:
 
 
 def handed_out(
-    cluster: Cluster, sizes: Sequence[float] = (0.001, 0.004, 0.016, 0.064)
+    cluster: Cluster,
+    sizes: Sequence[float] = (0.001, 0.004, 0.016, 0.064),
+    work: float = 0.128,
+    rounds: int = 2,
 ) -> dict[float, float]:
     """Return, for tasks of these sizes in seconds, how many times as fast the cluster does them.
 
-    Of each size there are as many as a core does in 0.3 s: 60 at most, and four a worker at least.
+    Of each size there are as many as it takes for the same work in all, in seconds, but two a worker
+    at least. On the cluster, the quickest of some rounds counts; one after the other, the quickest
+    of all sizes, by the work that was done.
     """
-    found = {}
+    alone, there = list[float](), dict[float, float]()  # seconds for each second of work
     for size in sizes:
-        number = int(min(60, max(4 * cluster.workers, 0.3 / size)))
+        number = max(2 * cluster.workers, round(work / size))
         tasks = [Task(f"T{n}", compute(size)) for n in range(number)]
-        alone = run(tasks).makespan
-        found[size] = alone / run(tasks, "dask", address=cluster.address).makespan
-    return found
+        alone.append(run(tasks).makespan / (number * size))
+        runs = (run(tasks, "dask", address=cluster.address) for _ in range(rounds))
+        there[size] = min(one.makespan for one in runs) / (number * size)
+    return {size: min(alone) / took for size, took in there.items()}

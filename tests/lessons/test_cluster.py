@@ -15,7 +15,7 @@ import pytest
 
 from course_lib import Task, compute, run
 from course_lib.programs import cluster as module
-from course_lib.programs.cluster import Cluster, Counter, Diary, carried, handed_out
+from course_lib.programs.cluster import Cluster, Counter, Diary, adding, carried, handed_out
 
 LESSON = Path(__file__).parents[2] / "notebooks" / "11_beyond_one_machine.ipynb"
 
@@ -45,8 +45,10 @@ def test_a_cluster_has_a_number_of_workers(workers: object) -> None:
 def test_data_that_is_sent_takes_longer_than_data_that_is_summed_here(here: Cluster) -> None:
     found = carried(here, megabytes=16)
     assert found.sent > found.made
+    assert found.sent > found.scattered > 0
     assert found.times > 1
-    assert all(words in repr(found) for words in ("16 MB", "summed here", "sent", "made"))
+    words = ("16 MB", "summed here", "sent", "scattered", "made")
+    assert all(word in repr(found) for word in words)
 
 
 @pytest.mark.parametrize("megabytes", [0, 257, 1.5])
@@ -56,7 +58,7 @@ def test_data_has_a_size(megabytes: object) -> None:
 
 
 def test_small_tasks_are_slower_on_a_cluster_and_larger_ones_gain(here: Cluster) -> None:
-    found = handed_out(here, sizes=(0.0005, 0.05))
+    found = handed_out(here, sizes=(0.0005, 0.05), work=0.1)
     assert found[0.0005] < 1
     assert found[0.05] > found[0.0005]
 
@@ -87,11 +89,28 @@ def test_a_diary_is_gone_with_who_has_it() -> None:
 def test_an_actor_counts_one_message_at_a_time_and_is_lost_with_its_worker(here: Cluster) -> None:
     with here.client() as client:
         counter: Any = client.submit(Counter, actor=True).result()
-        added = [counter.add(1) for _ in range(20)]
-        assert sorted(one.result() for one in added) == list(range(1, 21))
-        here.kill(counter.where().result())
-        with pytest.raises((OSError, ValueError, TimeoutError)):
+        tasks = [
+            client.submit(adding, counter, 20, workers=[worker], pure=False)
+            for worker in client.nthreads()  # type: ignore[no-untyped-call]
+        ]
+        client.gather(tasks)  # type: ignore[no-untyped-call]
+        assert counter.add(0).result() == 20 * here.workers
+        lost = counter.where().result()
+        here.replace(lost)
+        assert lost not in here.processes() and len(here.processes()) == here.workers
+        with pytest.raises((OSError, RuntimeError, ValueError)) as seen:
             counter.add(1).result(timeout=5)
+        assert seen.type is not TimeoutError
+
+
+def test_two_threads_lose_updates_of_the_same_counter() -> None:
+    counter = Counter()
+    pair = [threading.Thread(target=lambda: [counter.add(1) for _ in range(50)]) for _ in "AB"]
+    for one in pair:
+        one.start()
+    for one in pair:
+        one.join()
+    assert counter.value < 100
 
 
 def test_without_dask_each_cell_says_what_it_would_show(monkeypatch: pytest.MonkeyPatch) -> None:

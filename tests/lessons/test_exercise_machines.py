@@ -12,7 +12,7 @@ import pytest
 
 from course_lib.lesson.exercise import check
 from course_lib.lesson.exercises.machines import EXERCISES, ORDERS
-from course_lib.lesson.exercises.machines_probes import DIES, SLOW
+from course_lib.lesson.exercises.machines_probes import DIES, EARLY, SLOW, Bank, charges
 from course_lib.lesson.guard import Seen
 from course_lib.programs.notes import note
 from tests.lessons.exercising import text_of, written
@@ -27,6 +27,15 @@ WRONG_CHARGES = {
         CHARGE.format("if not bank.charged(order.number): ", ""),
         "Ask and charge must be one step",
     ),
+    "at most once": (
+        (
+            "import os\ndef program(order, bank):\n    try:\n"
+            "        os.close(os.open(f'{bank.path}.mine{order.number}', os.O_CREAT | os.O_EXCL))\n"
+            "    except FileExistsError:\n        return\n"
+            "    bank.charge(order.number, order.amount)\n"
+        ),
+        f"Order {EARLY} was never charged. Its worker died just before",
+    ),
 }
 #: What stands in the book: number, amount, whether it counted, key.
 Line = tuple[int, int, int, str]
@@ -38,6 +47,10 @@ WRONG_BOOKS: dict[str, tuple[list[Line], str]] = {
     "the amount as key": (
         [(n, amount, int(n < 4), str(amount)) for n, amount, _, _ in ONCE],
         "6 orders were never charged: the bank took them for repetitions",
+    ),
+    "all but the early one": (
+        [(*line[:3], "") for line in ONCE if line[0] != EARLY],
+        "charges at most once",
     ),
     "some": ([(*line[:3], "") for line in ONCE[:5]], "5 orders were never charged. What a worker"),
     "twice the amount": ([(n, 2 * a, c, key) for n, a, c, key in ONCE], "another amount"),
@@ -69,6 +82,30 @@ def test_a_key_that_belongs_to_the_order_passes() -> None:
     )
     assert verdict.passed, text_of(verdict)
     assert "idempotent" in text_of(verdict)
+
+
+def test_without_a_key_none_is_praised(tmp_path: Path) -> None:
+    for number, amount, counted, _ in ONCE:
+        note(str(tmp_path / "bank"), f"1 {number} {amount} {counted} ")
+    found = EXERCISES["charge"].judge(Seen("returned", ""), tmp_path)
+    assert all(row.ok for row in found.rows)
+    assert "with a key" not in found.advice
+
+
+def test_no_hint_is_the_answer() -> None:
+    assert not any("key=order.number" in hint for hint in EXERCISES["charge"].hints)
+
+
+@pytest.mark.parametrize("wrong", [ORDERS[0], "1", 1.0, True, None])
+def test_a_bank_takes_an_orders_number_and_its_amount(wrong: object, tmp_path: Path) -> None:
+    bank = Bank(tmp_path / "bank")
+    with pytest.raises(TypeError, match=r"number must be a whole number, such as order\.number"):
+        bank.charge(wrong, 5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"amount must be a whole number, such as order\.amount"):
+        bank.charge(1, wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"number must be a whole number"):
+        bank.charged(wrong)  # type: ignore[arg-type]
+    assert not charges(tmp_path / "bank")
 
 
 def test_a_program_that_raises_is_told() -> None:

@@ -65,6 +65,19 @@ def bound() -> Numbers:
     return [simulate(tasks, cores=3).makespan, simulate(tasks).makespan]
 
 
+def time_outs() -> Numbers:
+    """What Dask waits for a connection, in seconds, and for a sign of life, in minutes."""
+    from dask import config
+    from dask.utils import parse_timedelta
+    from distributed import config as _defaults  # noqa: F401 - fills them in
+
+    given = (
+        config.get("distributed.comm.timeouts.tcp"),
+        config.get("distributed.scheduler.worker-ttl"),
+    )
+    return [parse_timedelta(given[0]), parse_timedelta(given[1]) / 60]
+
+
 #: A notebook, words of its prose with each number in braces, and how to calculate these.
 STATED: list[tuple[str, str, Callable[[], Numbers]]] = [
     ("01_definitions", "The walls stand at {1.15}", lambda: [WALL]),
@@ -134,6 +147,11 @@ STATED: list[tuple[str, str, Callable[[], Numbers]]] = [
     ("08_amdahl", "An archive has {240} pages", lambda: [archive.PAGES]),
     ("08_amdahl", "of {216} fingerprints", lambda: [0.9 * archive.PAGES]),
     ("09_beyond_amdahl", "Here s stays at {0.1}: one part", lambda: [1 - 0.9]),
+    (
+        "11_beyond_one_machine",
+        "Then Dask waits {30} s for a connection, or {5} minutes for a sign of life",
+        time_outs,
+    ),
 ]
 
 

@@ -112,6 +112,7 @@ def test_a_number_is_compared_in_a_picture_and_a_table_row() -> None:
     shown = page(guess.compare(0.312))
     assert '<tr><th scope="row">waits</th><td>0.9 s</td><td>0.31 s</td></tr>' in shown
     assert 'alt="waits: predicted 0.9 s, measured 0.312 s."' in shown
+    assert "<td>1234567 s</td></tr>" in page(guess.compare(1234567))  # a count has no decimals
     other = predict("cores", "How many?", between=(0, 4), unit="cores")
     other.answer = 2.0
     both = page(guess.compare(0.312) + other.compare(1.5))

@@ -8,6 +8,7 @@ from pathlib import Path
 from course_lib.lesson.exercise import Exercise, Finding, Row
 from course_lib.lesson.exercises.machines_probes import (
     DIES,
+    EARLY,
     SLOW,
     Bank,
     Charge,
@@ -46,13 +47,25 @@ def _advise(asked: list[Charge], missing: int, counted: Counter[int], wrong: int
         return "No order was charged: `bank.charge(order.number, order.amount)` charges one."
     if wrong:
         return "An order was charged with another amount than its own, `order.amount`."
+    if missing == 1 and not counted[EARLY]:
+        return (
+            f"Order {EARLY} was never charged. Its worker died just before the charge, and the next "
+            "one took the order for done. Who notes first and charges then charges at most once."
+        )
     if missing and keys:
         return (
-            f"{missing} orders were never charged: the bank took them for repetitions, for other "
+            f"{_orders(missing)} never charged: the bank took them for repetitions, for other "
             "orders had the same key. A key must belong to one order alone."
         )
     if missing:
-        return f"{missing} orders were never charged. What a worker has begun may have to be done again."
+        return (
+            f"{_orders(missing)} never charged. What a worker has begun may have to be done again."
+        )
+    if set(counted.values()) == {1} and not all(one.key for one in asked):
+        return (
+            "Each order is charged once, however often it is done: the task is idempotent. Would it "
+            "be on machines that share no files? A key that belongs to the order needs none."
+        )
     if set(counted.values()) == {1}:
         return (
             "Each order is charged once, however often it is done: with a key that belongs to the "
@@ -74,6 +87,10 @@ def _advise(asked: list[Charge], missing: int, counted: Counter[int], wrong: int
     )
 
 
+def _orders(count: int) -> str:
+    return "1 order was" if count == 1 else f"{count} orders were"
+
+
 CHARGE = Exercise(
     title="Charge each order once",
     asked=(
@@ -85,13 +102,16 @@ CHARGE = Exercise(
     hints=(
         "The worker can't know whether somebody did this order before. Who can?",
         "`bank.charge` takes a `key`. When do two tries have the same key, and when must they not?",
-        "`bank.charge(order.number, order.amount, key=order.number)`",
+        (
+            "As the key, take what is the same whenever this order is done, and what no other order "
+            "has: not its amount, not the worker, not the time. What is left?"
+        ),
     ),
     judge=_judge,
     arguments=("order", "bank"),
     make=lambda folder: (ORDERS, _bank(folder)),
     around=lambda program, folder: Cluster(program),
-    limits=Limits(seconds=30.0),
+    limits=Limits(seconds=60.0),
 )
 
 EXERCISES = {"charge": CHARGE}

@@ -16,9 +16,10 @@ from filelock import FileLock
 
 from course_lib.programs.notes import note, notes
 
-__all__ = ["DIES", "SLOW", "Bank", "Cluster", "Order", "charges"]
+__all__ = ["DIES", "EARLY", "SLOW", "Bank", "Cluster", "Order", "charges"]
 
-SLOW, DIES = 2, 5  # which order is done by two workers at once, and at which one a worker dies
+SLOW = 2  # the order that two workers do at once
+DIES, EARLY = 5, 7  # at which order a worker dies once: after the charge, and before it
 LONG, MEET = 0.4, 10  # seconds in which a slow bank answers, and two workers meet
 
 
@@ -40,13 +41,21 @@ class Charge(NamedTuple):
 
 
 class Bank:
-    """A bank, which each worker reaches. Its answer may come late, or find its worker dead."""
+    """A bank, which each worker reaches. Its answer may come late, or find its worker dead.
+
+    A worker may also die before the bank has noted anything.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = str(path)
 
     def charge(self, number: int, amount: int, key: Any = None) -> str:
         """Charge an order's customer; of several charges with one key, only the first counts."""
+        _whole("number", number, "order.number")
+        _whole("amount", amount, "order.amount")
+        if number == EARLY and not (begun := Path(f"{self.path}.begun")).exists():
+            begun.touch()
+            os._exit(1)  # the machine fails: nothing is charged
         if number == SLOW:
             time.sleep(LONG)  # the bank is slow, and who waits looks dead
         with FileLock(f"{self.path}.lock"):
@@ -62,7 +71,13 @@ class Bank:
 
     def charged(self, number: int) -> bool:
         """Return whether an order has been charged so far."""
+        _whole("number", number, "order.number")
         return any(one.counted and one.number == number for one in charges(Path(self.path)))
+
+
+def _whole(name: str, value: object, such_as: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a whole number, such as {such_as}, not {value!r}")
 
 
 def charges(path: Path) -> list[Charge]:
