@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -73,11 +74,13 @@ def words(process: psutil.Process) -> str:
 
 
 def signed() -> list[psutil.Process]:
-    """The processes that live and carry a check's sign."""
-    found = []
+    """The processes that live and carry a check's sign, of a check that this test has run."""
+    found, home = [], os.environ["COURSE_HOME"]
     for process in psutil.process_iter():
         try:
-            if guard.SIGN in process.environ() and process.status() != psutil.STATUS_ZOMBIE:
+            variables = process.environ()
+            mine = guard.SIGN in variables and variables.get("COURSE_HOME") == home
+            if mine and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
         except (psutil.Error, OSError):
             continue

@@ -20,7 +20,8 @@ from course_lib.lesson import exercise as exercises
 from course_lib.lesson.exercise import Finding, Row, Verdict, check, exercise
 from course_lib.lesson.exercises import LESSONS, definitions, quadrant
 from course_lib.lesson.exercises.probes import Tally
-from course_lib.lesson.guard import Limits, Seen, guarded
+from course_lib.lesson.guard import Limits, Seen, _started, guarded
+from tests.lessons.conftest import signed
 from tests.lessons.exercising import POOL, Saved, page_of, text_of, written
 
 SOLUTIONS = Path(__file__).parents[2] / "notebooks" / "solutions"
@@ -743,3 +744,9 @@ def test_an_interrupt_ends_a_check_at_once(body: str) -> None:
         seen_of(body, limits=Limits(seconds=20))
     assert time.monotonic() - sent[0] < 0.5
     timer.join()
+
+
+def test_what_a_check_leaves_would_be_seen(tmp_path: Path) -> None:
+    with _started(str(tmp_path)):
+        assert signed()
+    assert not signed()
