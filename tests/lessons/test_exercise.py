@@ -5,6 +5,7 @@ import math
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -20,7 +21,7 @@ from course_lib.lesson import exercise as exercises
 from course_lib.lesson.exercise import Finding, Row, Verdict, check, exercise
 from course_lib.lesson.exercises import LESSONS, definitions, quadrant
 from course_lib.lesson.exercises.probes import Tally
-from course_lib.lesson.guard import Limits, Seen, _started, guarded
+from course_lib.lesson.guard import SIGN, Limits, Seen, guarded
 from tests.lessons.conftest import signed
 from tests.lessons.exercising import POOL, Saved, page_of, text_of, written
 
@@ -746,7 +747,10 @@ def test_an_interrupt_ends_a_check_at_once(body: str) -> None:
     timer.join()
 
 
-def test_what_a_check_leaves_would_be_seen(tmp_path: Path) -> None:
-    with _started(str(tmp_path)):
-        assert signed()
+def test_what_a_check_leaves_would_be_seen() -> None:
+    sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
+    with subprocess.Popen(sleeping, env=os.environ | {SIGN: "of a check"}) as left:
+        seen = [process.pid for process in signed()]
+        left.kill()
+    assert seen == [left.pid]
     assert not signed()
