@@ -748,8 +748,10 @@ def test_an_interrupt_ends_a_check_at_once(body: str) -> None:
 
 
 def test_what_a_check_leaves_would_be_seen() -> None:
-    sleeping = [sys.executable, "-c", "import time; time.sleep(60)"]
-    with subprocess.Popen(sleeping, env=os.environ | {SIGN: "of a check"}) as left:
+    sleeping = [sys.executable, "-c", "import time; print(flush=True); time.sleep(60)"]
+    variables = os.environ | {SIGN: "of a check"}
+    with subprocess.Popen(sleeping, env=variables, stdout=subprocess.PIPE) as left:
+        assert left.stdout and left.stdout.readline()
         seen = [process.pid for process in signed()]
         left.kill()
     assert seen == [left.pid]
