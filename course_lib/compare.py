@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Cause", "Difference", "compare"]
 
 MOST = 12  # tasks that have a row of their own
+SLOWER = 0.1  # as a share: from here on a core isn't as quick as the simulated one
 
 
 def compare(simulated: Trace, measured: Trace) -> Difference:
@@ -94,6 +95,19 @@ class Difference:
         ]
         return sorted(found, key=lambda cause: -abs(cause.seconds))
 
+    @property
+    def noise(self) -> str:
+        """Say what made this machine another one than was simulated; empty if nothing did."""
+        declared = computed(self.simulated)
+        slower = computed(self.measured) / declared - 1 if declared else 0.0
+        if self.measured.noise or not slower > SLOWER:
+            return self.measured.noise
+        return (
+            f"The same work took {slower:.0%} more CPU time than when this machine's pace was "
+            "measured: a core's clock may be lower now, others that can't be seen from here may use "
+            "it as well, or two of its hardware threads did this work side by side."
+        )
+
     def rows(self) -> Iterator[list[str]]:
         """Yield the numbers: what, simulated, measured, difference."""
         one, other = self.simulated, self.measured
@@ -134,7 +148,7 @@ class Difference:
                 ["cause", "difference", "what it is"],
                 causes,
             )
-            + f"<p>{html.escape(self.measured.noise)}</p>" * bool(self.measured.noise)
+            + f"<p>{html.escape(self.noise)}</p>" * bool(self.noise)
         )
         bundle["text/plain"] = repr(self)
         return bundle

@@ -18,7 +18,6 @@ import tempfile
 import threading
 import time
 import weakref
-from array import array
 from collections.abc import Callable, Coroutine, Iterator
 from contextvars import ContextVar
 from multiprocessing.process import BaseProcess
@@ -28,7 +27,7 @@ from typing import Any
 import psutil
 
 from course_lib.activity import Activity, Flow, Lane, begin, current
-from course_lib.record import Span, Steps, clock, told
+from course_lib.record import Span, Steps, clock, timed, told
 
 __all__ = ["children_cpu", "cpu_since", "install", "remove"]
 
@@ -202,7 +201,7 @@ class RecordedTask(Steps, Activity):
         self, coroutine: Coroutine[Any, Any, Any], name: str, parent: Activity | None
     ) -> None:
         self._coroutine, self.ended = coroutine, ""
-        self.times = array("q", (clock(),))
+        self.times = timed(clock())
         Activity.__init__(self, name, parent, parent.lists if parent else ())
 
     @property

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Any
 
 from course_lib.machine import busy_so_far, machine
@@ -89,12 +90,15 @@ class Scaling:
     @property
     def noise(self) -> str:
         """What to think of the figures, if other programs disturbed them; else empty."""
-        if self.others <= NOISY:
-            return ""
-        return (
-            f"Other programs used {self.others:.0%} of this machine meanwhile, so another time these "
-            "figures may be different ones."
+        doubt = "so another time these figures may be different ones."
+        if self.others > NOISY:
+            return f"Other programs used {self.others:.0%} of this machine meanwhile, {doubt}"
+        uneven = (
+            max(median(took) / max(min(took), 1e-9) for took in zip(*self.alone, strict=True)) - 1
         )
+        if uneven > NOISY:
+            return f"One worker alone took {uneven:.0%} longer in half of the rounds than in the quickest, {doubt}"
+        return ""
 
     def __repr__(self) -> str:
         said = ", ".join(f"{count}: {best:.2f}" for count, best in self.best.items())

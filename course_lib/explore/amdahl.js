@@ -173,10 +173,10 @@ function render({ model, el }) {
 
   keepKeys(root);
   for (const type of ["pointerdown", "pointermove"]) stage.addEventListener(type, drag);
-  const size = new ResizeObserver(fit);
-  const theme = new MutationObserver(() => (spell(), fit()));
+  const both = () => (spell(), fit()); // outside the page, where it is made, nothing has its colors
+  const size = new ResizeObserver(both);
+  const theme = new MutationObserver(both);
   set({});
-  spell();
   size.observe(root);
   theme.observe(document.body, { attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
   return () => {

@@ -279,10 +279,10 @@ function render({ model, el }) {
   });
 
   const away = new IntersectionObserver((seen) => seen.at(-1).isIntersecting || pause());
-  const size = new ResizeObserver(redraw);
-  const theme = new MutationObserver(() => (spell(), redraw()));
+  const both = () => (spell(), redraw()); // outside the page, where it is made, nothing has its colors
+  const size = new ResizeObserver(both);
+  const theme = new MutationObserver(both);
   set({});
-  spell();
   away.observe(scene);
   size.observe(root);
   theme.observe(document.body, { attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });

@@ -201,8 +201,9 @@ function render({ model, el }) {
   stage.addEventListener("wheel", wheel, { passive: false });
 
   const away = new IntersectionObserver(([entry]) => entry.isIntersecting || pause());
-  const size = new ResizeObserver(redraw);
-  const theme = new MutationObserver(() => arrange(by));
+  const both = () => arrange(by); // outside the page, where it is made, nothing has its colors
+  const size = new ResizeObserver(both);
+  const theme = new MutationObserver(both);
   const asked = () => arrange(model.get("by"));
   away.observe(stage);
   size.observe(stage);

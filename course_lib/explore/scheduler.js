@@ -293,8 +293,9 @@ function render({ model, el }) {
   });
 
   const away = new IntersectionObserver((seen) => seen.at(-1).isIntersecting || stop());
-  const size = new ResizeObserver(() => requestAnimationFrame(draw));
-  const theme = new MutationObserver(() => (spell(), draw()));
+  const both = () => requestAnimationFrame(() => (spell(), draw())); // colors are the page's
+  const size = new ResizeObserver(both);
+  const theme = new MutationObserver(both);
   open(0);
   away.observe(stage);
   size.observe(root);

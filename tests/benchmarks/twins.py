@@ -1,7 +1,8 @@
 """How far a measured makespan is from the simulated one: mixes of computing and waiting, side by side.
 
 Both have the same tasks and the same workers; the simulated machine has the usable cores. How quick
-a core is, is measured anew before each round. Rounds in which other programs took cores from this one are left out, as far as the run says so.
+a core is, is measured anew before each round. Noisy rounds are left out and counted: those in which
+other programs took cores from this one, or the same work took more CPU time than just before.
 """
 
 from __future__ import annotations
@@ -58,11 +59,11 @@ def rows(quick: bool = False) -> list[Row]:
             pairs = []
             for _ in range(rounds):
                 calibrate.cache_clear()  # a core's clock isn't the same all the time
-                pairs.append(way(tasks))
-            fit = [pair for pair in pairs if not pair[1].noise]
-            off = [100 * abs(compare(*pair).makespan) for pair in fit or pairs]
+                pairs.append(compare(*way(tasks)))
+            fit = [pair for pair in pairs if not pair.noise]
+            off = [100 * abs(pair.makespan) for pair in fit or pairs]
             noisy = f" ({len(pairs) - len(fit)} noisy rounds)" * (len(fit) < len(pairs))
-            long = f"{pairs[0][0].makespan:.2f} s"
+            long = f"{pairs[0].simulated.makespan:.2f} s"
             aim = AIM if fit else None
             found.append(Row(f"{name}, {what}, simulated {long}{noisy}", "%", off, aim))
     return found

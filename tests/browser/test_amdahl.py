@@ -225,6 +225,8 @@ def test_the_keyboard_is_enough_and_the_cells_stay_as_they_are(
         page.evaluate(RUN_CELL)
         here = page.locator(".course-amdahl")
         expect(here).to_be_visible()
+        mark = here.get_by_role("list", name="Legend").locator("canvas").first
+        assert mark.evaluate(PIXELS, [0, 0, 0]) == 0  # hollow: calculated, not measured
         before = page.evaluate(CELLS)
         here.get_by_role("slider", name="parallel fraction P").focus()
         page.keyboard.press("ArrowRight")

@@ -49,6 +49,7 @@ class Time:
 def time(monkeypatch: pytest.MonkeyPatch) -> Time:
     set_by_hand = Time()
     monkeypatch.setattr(room, "clock", set_by_hand)
+    monkeypatch.setattr(room, "tick", lambda: set_by_hand() / 1e9)
     monkeypatch.setattr(room, "this_core", lambda: 3)
     return set_by_hand
 

@@ -16,18 +16,18 @@ from course_lib.machine import machine
 from course_lib.pictures import curves
 from course_lib.scaling import ROUNDS, Scaling, scaling, worker_counts
 
-MADE = Scaling((1, 2), ((2.0, 2.0), (3.0, 3.0)), ((2.0, 1.25), (3.0, 1.5)))
+MADE = Scaling((1, 2), ((2.0, 2.0), (2.2, 2.2)), ((2.0, 1.25), (2.2, 1.1)))
 
 
 def test_the_quickest_runs_count_and_each_round_gives_a_pair() -> None:
-    assert MADE.best == {1: 1.0, 2: 1.6}
-    assert MADE.seconds == {1: 2.0, 2: 1.25}
-    assert MADE.curve == ([1, 2], [1.0, 1.6])
+    assert MADE.best == {1: 1.0, 2: pytest.approx(1.818, abs=1e-3)}
+    assert MADE.seconds == {1: 2.0, 2: 1.1}
+    assert MADE.curve == ([1, 2], [1.0, 2.0 / 1.1])
     assert MADE.pairs == ([1, 2, 1, 2], [1.0, 1.6, 1.0, 2.0])
-    assert MADE.rows()[1] == ["2", "1.250", "1.60", "1.60 to 2.00"]
+    assert MADE.rows()[1] == ["2", "1.100", "1.82", "1.60 to 2.00"]
     page = MADE._repr_mimebundle_()
     assert "2 rounds" in page["text/html"]
-    assert page["text/plain"] == "<Scaling 1: 1.00, 2: 1.60; 2 rounds>"
+    assert page["text/plain"] == "<Scaling 1: 1.00, 2: 1.82; 2 rounds>"
     assert laws.fit_amdahl(*MADE.pairs).value == pytest.approx(0.875, abs=0.05)
 
 
@@ -35,6 +35,8 @@ def test_it_says_if_other_programs_disturbed_it() -> None:
     noisy = dataclasses.replace(MADE, others=0.3)
     assert "Other programs used 30% of this machine" in noisy._repr_mimebundle_()["text/html"]
     assert "noisy" in repr(noisy)
+    uneven = dataclasses.replace(MADE, alone=((2.0, 2.0), (3.0, 2.1)))
+    assert "One worker alone took 25% longer" in uneven.noise
     assert MADE.noise == ""
     assert 0 <= scaling(lambda workers: None, [1], budget=0.1).others <= 1
 

@@ -308,8 +308,8 @@ def test_vector_instructions_make_no_function_slower(function: str) -> None:
         if found.speedup > 0.8:  # as quick with them, but for noise
             break
     assert max(seen) > 0.8
-    if function == "tanh" and switchable() and platform.machine() in ("x86_64", "AMD64"):
-        assert max(vectors(function).speedup for _ in range(3)) > 1.1
+    if function != "add" and switchable() and platform.machine() in ("x86_64", "AMD64"):
+        assert max(vectors(function).speedup for _ in range(3)) > 1.5
 
 
 def test_vectors_refuse_what_is_not_measured() -> None:
