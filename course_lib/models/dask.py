@@ -39,6 +39,7 @@ Answer = tuple[Record, str, str]  # what a worker sends back, with its name and 
 ANSWER = 5  # seconds in which a scheduler must answer
 GRACE = 0.3  # seconds in which tasks that are asked to stop do
 HERE = "127.0.0.1"
+PAUSE = 0.02  # seconds in which results come together, to be fetched by one message
 TOPIC = "course"  # under which the scheduler keeps which tasks have started
 WAY_OUT = (
     "what a task needs is pickled and sent to another machine, and this can't be: make it inside "
@@ -95,6 +96,9 @@ class Crew:
     token: str = field(default_factory=lambda: uuid4().hex)
     numbers: dict[str, int] = field(default_factory=dict)  # what a worker is called → its number
     clocks: dict[str, int] = field(default_factory=dict)  # address → ns that its clock is behind
+    calls: dict[asyncio.Future[Any], tuple[int, bytes]] = field(
+        default_factory=dict
+    )  # to be handed over
     done: set[Any] = field(default_factory=set)  # futures whose results are there, not yet here
     fetched: dict[str, Any] = field(default_factory=dict)  # results by their futures' keys
     fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -124,7 +128,7 @@ class Crew:
         """Have a worker do nothing, so that it has seen all that a task needs."""
         if not self.local:
             self.clocks[address] = await behind(self.client, address)
-        work = self.token, -1, bytes(dumps(())), self.stage.pace, None
+        work = -1, bytes(dumps(())), self.token, self.stage.pace, None
         await self.client.submit(perform, *work, workers=[address], pure=False)
 
     async def do(self, index: int, room: asyncio.Semaphore) -> None:
@@ -145,9 +149,8 @@ class Crew:
                 stage.records[index] = record
 
     async def _done(self, index: int, steps: bytes) -> Record | None:
-        work = self.token, index, steps, self.stage.pace, self.stage.port
         while True:
-            future = self.client.submit(perform, *work, key=f"{TOPIC}-{uuid4().hex}", pure=False)
+            future = await self._submitted(index, steps)
             try:
                 await future.exception()  # waits for an end, whichever it is
                 answer = await self._fetched(future)
@@ -161,11 +164,31 @@ class Crew:
                 raise ConnectionError("the cluster is gone: its scheduler has ended") from None
             return None if answer is None else await self._received(*answer)
 
+    async def _submitted(self, index: int, steps: bytes) -> Any:
+        """Hand a task to the scheduler: with all others of this moment, by one message."""
+        handed = asyncio.get_running_loop().create_future()
+        self.calls[handed] = index, steps
+        if len(self.calls) == 1:
+            asyncio.get_running_loop().call_soon(self._submit)
+        return await handed
+
+    def _submit(self) -> None:
+        calls, self.calls = self.calls, {}
+        more = {"token": self.token, "pace": self.stage.pace, "port": self.stage.port}
+        keys = [f"{TOPIC}-{uuid4().hex}" for _ in calls]
+        each = zip(*calls.values(), strict=True)
+        futures = self.client.map(perform, *map(list, each), key=keys, pure=False, **more)
+        for handed, future in zip(calls, futures, strict=True):
+            if not handed.done():  # nor cancelled meanwhile
+                handed.set_result(future)
+
     async def _fetched(self, future: Any) -> Any:
         """Return what has come of a future: fetched with others, by one message for all of them."""
         self.done.add(future)
         async with self.fetching:  # meanwhile, others come
             if future in self.done:
+                if self.room >= len(self.stage.tasks):  # none waits for this one to be over
+                    await asyncio.sleep(PAUSE)
                 several, self.done = self.done, set()
                 found = await self.client.gather({one.key: one for one in several}, errors="skip")
                 self.fetched |= {key: one for key, one in found.items() if one is not None}
@@ -362,7 +385,7 @@ def work(address: str, name: str, folder: str, parent: int) -> None:
         asyncio.run(main())
 
 
-def perform(token: str, index: int, steps: bytes, pace: Pace, port: int | None) -> Answer | None:
+def perform(index: int, steps: bytes, token: str, pace: Pace, port: int | None) -> Answer | None:
     """Do a task, and return its record, with who has done it."""
     flag = _stops.setdefault(token, bytearray(1))
     if flag[0]:

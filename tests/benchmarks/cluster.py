@@ -40,7 +40,7 @@ def rows(quick: bool = False) -> list[Row]:
             "a task by a call of plain Dask",
             "×",
             [a / median(plain) for a in ours],
-            aim=1.5,
+            aim=1.2,
         ),
     ]
 
