@@ -183,12 +183,13 @@ class Recorder:
         kind = BLUR if blurred else RUN
         gap = math.inf if blurred else min(1e-3, switch / 3)
         spans, cpu, core = self.record.spans, time.thread_time_ns(), this_core()
-        begin = last = tick()
+        read = tick  # a local name is found sooner
+        begin = last = read()
         try:
             while chunks > 0:
                 for _ in range(min(chunks, 50)):
                     work(amount)
-                    now = tick()
+                    now = read()
                     if now - last > gap:  # it was kept from running
                         spans.append((_ns(begin), _ns(last), kind, core))
                         begin, core = now, this_core()
