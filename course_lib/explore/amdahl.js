@@ -173,9 +173,9 @@ function render({ model, el }) {
 
   keepKeys(root);
   for (const type of ["pointerdown", "pointermove"]) stage.addEventListener(type, drag);
-  const both = () => (spell(), fit()); // outside the page, where it is made, nothing has its colors
-  const size = new ResizeObserver(both);
-  const theme = new MutationObserver(both);
+  const anew = () => (spell(), fit()); // outside the page, where it is made, nothing has its colors
+  const size = new ResizeObserver(anew);
+  const theme = new MutationObserver(anew);
   set({});
   size.observe(root);
   theme.observe(document.body, { attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });

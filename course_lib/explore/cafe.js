@@ -279,9 +279,9 @@ function render({ model, el }) {
   });
 
   const away = new IntersectionObserver((seen) => seen.at(-1).isIntersecting || pause());
-  const both = () => (spell(), redraw()); // outside the page, where it is made, nothing has its colors
-  const size = new ResizeObserver(both);
-  const theme = new MutationObserver(both);
+  const anew = () => (spell(), redraw()); // outside the page, where it is made, nothing has its colors
+  const size = new ResizeObserver(anew);
+  const theme = new MutationObserver(anew);
   set({});
   away.observe(scene);
   size.observe(root);

@@ -201,9 +201,9 @@ function render({ model, el }) {
   stage.addEventListener("wheel", wheel, { passive: false });
 
   const away = new IntersectionObserver(([entry]) => entry.isIntersecting || pause());
-  const both = () => arrange(by); // outside the page, where it is made, nothing has its colors
-  const size = new ResizeObserver(both);
-  const theme = new MutationObserver(both);
+  const anew = () => arrange(by); // outside the page, where it is made, nothing has its colors
+  const size = new ResizeObserver(anew);
+  const theme = new MutationObserver(anew);
   const asked = () => arrange(model.get("by"));
   away.observe(stage);
   size.observe(stage);

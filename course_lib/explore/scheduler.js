@@ -293,9 +293,9 @@ function render({ model, el }) {
   });
 
   const away = new IntersectionObserver((seen) => seen.at(-1).isIntersecting || stop());
-  const both = () => requestAnimationFrame(() => (spell(), draw())); // colors are the page's
-  const size = new ResizeObserver(both);
-  const theme = new MutationObserver(both);
+  const anew = () => requestAnimationFrame(() => (spell(), draw())); // colors are the page's
+  const size = new ResizeObserver(anew);
+  const theme = new MutationObserver(anew);
   open(0);
   away.observe(stage);
   size.observe(root);
