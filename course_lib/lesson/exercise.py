@@ -141,8 +141,9 @@ def check(key: str, program: Callable[..., Any]) -> Verdict:
         )
     passed, seen, finding = _best_run(asked, program)
     before = recall("checks", key) or {}
-    tries = max(int(before.get("tries", 0)), _tries.get(key, 0)) + (passed is not None)
-    if passed is not None:
+    judged = passed is not None and seen.ended not in NOT_RUN  # else it isn't counted as a try
+    tries = max(int(before.get("tries", 0)), _tries.get(key, 0)) + judged
+    if judged:
         _tries[key] = tries
         lesson, _, name = key.partition("/")
         entry = {"lesson": lesson, "exercise": name, "tries": tries}
@@ -201,6 +202,7 @@ def _does_not_fit(program: Callable[..., Any], arguments: tuple[str, ...]) -> st
     return ""
 
 
+NOT_RUN = ("unfit", "unsendable")  # ends of a program that never began
 MARKS = {True: "✓ Passed", False: "✗ Not yet", None: "– Can't be decided on this machine"}
 CELLS = {True: "✓ reached", False: "✗ not reached", None: "– can't be decided here"}
 EDGES = {True: "#009e73", False: "#d55e00", None: "#0072b2"}

@@ -451,6 +451,15 @@ def test_each_try_that_fails_gives_one_more_hint(saved: Saved) -> None:
     assert saved[f"checks {WAITS}"]["tries"] == 4
 
 
+@pytest.mark.parametrize("code", ["def program(): pass", "lock = None\ndef program(fetch): lock"])
+def test_a_program_that_never_began_costs_no_hint(saved: Saved, code: str) -> None:
+    program = written(code)
+    program.__globals__["lock"] = threading.Lock()
+    verdict = check(WAITS, program)
+    assert verdict.passed is False and verdict.seen.ended in ("unfit", "unsendable")
+    assert verdict.hints == [] and not saved
+
+
 @pytest.mark.usefixtures("_idle")
 def test_what_was_passed_stays_passed(saved: Saved) -> None:
     saved[f"checks {WAITS}"] = {"passed": True, "tries": 2}
