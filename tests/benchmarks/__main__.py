@@ -22,6 +22,7 @@ from tests.benchmarks import (
     simulated,
     sliders,
     speedup,
+    start,
     tick,
     timeline,
     turns,
@@ -30,6 +31,7 @@ from tests.benchmarks import (
 from tests.benchmarks.table import table
 
 BENCHMARKS = {
+    "start": ("The course, from its command to the ready line", start.rows),
     "importing": ("A fresh interpreter, from start to end", importing.rows),
     "tick": ("A loop in chunks, and what a watcher adds to each", tick.rows),
     "speedup": ("A speed-up, beside a process that keeps a core busy", speedup.rows),

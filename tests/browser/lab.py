@@ -78,9 +78,11 @@ def environment(folder: Path) -> dict[str, str]:
     return kept | {name: str(folder / place) for name, place in homes.items()}
 
 
-def address(server: subprocess.Popen[bytes], runtime: Path, log: Path) -> str:
+def address(
+    server: subprocess.Popen[bytes], runtime: Path, log: Path, patience: float = READY
+) -> str:
     """Wait till the server listens; it writes down its address shortly before."""
-    until = time.monotonic() + READY
+    until = time.monotonic() + patience
     while time.monotonic() < until and server.poll() is None:
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError, ConnectionRefusedError):
             note = json.loads((runtime / f"jpserver-{server.pid}.json").read_text("utf-8"))
