@@ -119,7 +119,8 @@ def play(stage: Stage) -> None:
                 if isinstance(step, Wait):
                     begin = clock()
                     await _waited(step, port)
-                    recorder.record.spans.append((begin, clock(), WAIT, -1))
+                    over = begin + round(step.seconds * 1e9) if step.kind == "sleep" else clock()
+                    recorder.record.spans.append((begin, min(over, clock()), WAIT, -1))
                 else:
                     recorder.do(step)
 

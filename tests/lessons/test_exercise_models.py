@@ -65,6 +65,21 @@ WRONG_MIXED = {
     ),
     "one by one": (HANDED.format(LOKY, "ProcessPoolExecutor(2)", IN_TURN), "one page is crunched"),
     "threads": (HANDED.format(POOL, "ThreadPoolExecutor(4)", TOGETHER), "share one GIL"),
+    "waits for the pool": (
+        (
+            f"import asyncio\n{LOKY}\nasync def program(fetch, crunch):\n"
+            "    pages = await asyncio.gather(*(fetch.later(n) for n in range(4)))\n"
+            "    with ProcessPoolExecutor(2) as pool:\n        list(pool.map(crunch, pages))\n"
+        ),
+        "the loop stood still all the while",
+    ),
+    "crunched before": (
+        HANDED.format(LOKY, "ProcessPoolExecutor(2)", TOGETHER).replace(
+            "crunch, await fetch.later(n))",
+            "crunch, f'page {n}')\n            await fetch.later(n)",
+        ),
+        "Only 0 of 4",
+    ),
 }
 COUNTED = (
     f"{POOL}from contextlib import nullcontext\n"
@@ -84,6 +99,10 @@ WRONG_OWNER = {
     "too few": (OWNED.format(8, 39, 39), "39 have entered, not 40"),
     "shared": (COUNTED.format("nullcontext()", 0.02), "both write it back plus one"),
     "a lock": (COUNTED.format("Lock()", 0), "they share it, by turns"),
+    "written at the end": (
+        OWNED.format(8, 40, 40).replace("tally.value += 1", "tally.value = 40"),
+        "it wasn't counted",
+    ),
     "messages left": (OWNED.format(8, 40, 38), "does the owner get each message"),
     "one by one": (
         "def program(enter, tally):\n    for n in range(40):\n        enter(n)\n        tally.value += 1\n",
@@ -123,7 +142,7 @@ def crunched(
             for n, (a, b, cpu, kind, process) in enumerate(rows)
         ]
         Path(crunch.path).write_text("\n".join(lines), "utf-8")
-        Path(fetch.path).write_text(f"0 1 {fetched}\n" * 4, "utf-8")
+        Path(fetch.path).write_text(f"0 0 {fetched}\n" * 4, "utf-8")
         return folder
 
     return write
@@ -150,6 +169,12 @@ def test_waits_and_work_are_judged_by_what_was_noted(
     monkeypatch.setattr(quadrant, "free_cores", lambda seen: 2.0)
     apart = [(0, 400, 100, "thread", process) for process in (7, 8, 9, 10)]
     assert "weren't free" in judge(seen, crunched(*apart)(tmp_path)).advice
+
+
+def test_a_bound_of_eighty_lets_sixty_in() -> None:
+    """What counts is how many are in flight, not how many are so on average, over two rounds."""
+    code = GATHERED.format(80, "await listen.later(n)", 100)
+    assert check("06_models/many", written(code)).passed is True
 
 
 @pytest.mark.parametrize("wrong", [WRONG_MANY, WRONG_MIXED, WRONG_OWNER])

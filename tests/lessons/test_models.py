@@ -67,6 +67,12 @@ def test_waits_overlap_on_ones_own_loop(kind: Any) -> None:
     assert {span["kind"] for span in trace.spans} <= {"wait", "ready"}
 
 
+def test_who_has_waited_on_ones_own_loop_is_ready_until_its_turn_comes() -> None:
+    trace = run_own([Task(name, wait(0.05), compute(0.1)) for name in "AB"])
+    ready = [span for span in trace.spans if span["kind"] == "ready" and span["task"] == 1]
+    assert max(span["stop"] - span["start"] for span in ready) > 0.05
+
+
 def test_computing_does_not_overlap_on_ones_own_loop_and_tasks_arrive_in_time() -> None:
     trace = run_own([Task("A", compute(0.05)), Task("B", compute(0.05), at=0.3)])
     rows = trace.tasks

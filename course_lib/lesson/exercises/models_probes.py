@@ -86,7 +86,3 @@ class Owned(Tally):
     def owners(self) -> set[str]:
         """Return the threads that have changed it."""
         return set(notes(f"{self.path}.owners"))
-
-    def counted(self) -> int:
-        """Return the last value; 0 if there was none."""
-        return self.done()[-1][0] if self.done() else 0
