@@ -10,7 +10,6 @@ from course_lib.lesson.exercises.capstone_probes import (
     ENOUGH,
     GAP,
     LEVEL,
-    PROMPT,
     Trial,
     best_of,
     clean,
@@ -65,7 +64,7 @@ def _judge(seen: Seen, folder: Path) -> Finding:
             Row(
                 "level 3: when it is interrupted",
                 f"ends after {stopped['took']:.1f} s, then asks for {stopped['after']} more",
-                f"ends within {PROMPT:g} s, and asks no more",
+                f"ends within {stopped['prompt']:.1f} s, and asks no more",
                 clean(stopped),
             )
         )

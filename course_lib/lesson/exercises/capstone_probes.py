@@ -33,7 +33,7 @@ from course_lib.programs.gallery_bound import CORES, Costs, sample
 from course_lib.programs.gallery_watched import Watched
 from course_lib.record import clock
 
-__all__ = ["ENOUGH", "GAP", "LEVEL", "PROMPT", "Trial", "best_of", "clean", "right", "several"]
+__all__ = ["ENOUGH", "GAP", "LEVEL", "Trial", "best_of", "clean", "right", "several"]
 
 TURNS = 6  # the best counts: in the first a pool may have to start, others may be disturbed
 ENOUGH = 0.85  # of the bound
@@ -42,10 +42,10 @@ FEW = 3  # turns that are always granted
 TIME = 12.0  # seconds, after which no other turn is begun
 ALONE = 0.8  # of the thumbnails: who makes more has hardly any help
 GAP = 0.15  # seconds between two beats of the heart
-PROMPT = 2.0  # seconds from an interrupt to the end
+PROMPT = 2.0  # seconds from an interrupt to the end, where no others use the cores
 MANY = 2000  # pictures of the run that is stopped
 STOP = 0.4  # seconds after its first thumbnail
-AGAIN = 2.5  # seconds from one press of the stop button to the next
+AGAIN = 0.5  # seconds from when it should have ended to the next press of the stop button
 PRESSES = 4
 
 
@@ -83,9 +83,10 @@ class Trial:
                     _bound(turn, samples)
             stopped = {}
             if all(map(right, turns)) and best_of(turns)["share"] >= LEVEL:
+                free = best_of(turns)["cores"] / min(CORES, machine().usable_cores)
                 for visit in ("stopped", "stopped-again"):  # a busy machine may be late
                     many = replace(self._watched(plain, visit), numbers=range(MANY))
-                    stopped = self._stopped(many)
+                    stopped = self._stopped(many, PROMPT / min(1.0, free))
                     if clean(stopped):
                         break
             _end_pools()
@@ -140,12 +141,17 @@ class Trial:
             "saved": len(watched.saved()),
         }
 
-    def _stopped(self, watched: Watched) -> dict[str, Any]:
-        """Run the program with many pictures, press the stop button, and see what it does."""
+    def _stopped(self, watched: Watched, prompt: float) -> dict[str, Any]:
+        """Run the program with many pictures, press the stop button, and see what it does.
+
+        It should end within `prompt` seconds.
+        """
         done = threading.Event()
         pressed: list[int] = []
         with hooks._unwatched():
-            hand = threading.Thread(target=_press, args=(watched, done, pressed), daemon=True)
+            hand = threading.Thread(
+                target=_press, args=(watched, done, pressed, prompt), daemon=True
+            )
             hand.start()
         try:
             with contextlib.suppress(KeyboardInterrupt):
@@ -163,6 +169,7 @@ class Trial:
         sizes = {path.stat().st_size for path in watched.folder.glob("*.pbm")}
         return {
             "took": (end - pressed[0]) / 1e9 if pressed else 0.0,
+            "prompt": prompt,
             "presses": len(pressed),
             "after": sum(start > end + 50_000_000 for start in asked),
             "broken": len(sizes - {whole}) if whole else 0,
@@ -223,13 +230,13 @@ def clean(stopped: dict[str, Any]) -> bool:
     """Return whether a program ended soon after an interrupt, whole, and then did no more."""
     return (
         bool(stopped["presses"])
-        and stopped["took"] <= PROMPT
+        and stopped["took"] <= stopped["prompt"]
         and not stopped["after"]
         and not stopped["broken"]
     )
 
 
-def _press(watched: Watched, done: threading.Event, pressed: list[int]) -> None:
+def _press(watched: Watched, done: threading.Event, pressed: list[int], prompt: float) -> None:
     """Press the stop button in mid-run; and again, if that doesn't help."""
     while not watched.saved() and not done.wait(0.02):
         pass
@@ -244,7 +251,7 @@ def _press(watched: Watched, done: threading.Event, pressed: list[int]) -> None:
             _thread.interrupt_main()
         else:
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        wait = AGAIN
+        wait = prompt + AGAIN
 
 
 async def _beside(program: Coroutine[Any, Any, Any]) -> float:
