@@ -129,12 +129,13 @@ def take(
         images = [(str(alt), int(width)) for alt, width in page.evaluate(IMAGES)]
         if album:
             photograph(page, album, PurePosixPath(path).stem)
+        heard_so_far = list(complaints)  # with its kernel gone, a page may well complain
         page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")
     return Lesson(
         executed=[cell["count"] for cell in cells],
         errors=[error for cell in cells for error in cell["errors"]],
         images=images,
-        complaints=complaints,
+        complaints=heard_so_far,
         abroad=abroad,
         seconds=seconds,
         in_time=in_time,
