@@ -82,8 +82,8 @@ class Comparison:
             return ""
         return (
             f"<p><b>What can't be seen here:</b> this machine has {machine().usable_cores:g} usable "
-            "core, so no run on it can be parallel: every mark stays left of the wall. On two or "
-            "more cores, programs made for several would move right.</p>"
+            "core, so a run can keep no more than one busy on average, and its mark stays left of "
+            "the wall. On two or more cores, programs made for several would move right.</p>"
         )
 
 

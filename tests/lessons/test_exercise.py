@@ -143,6 +143,25 @@ WRONG_WAITS = {
         ),
         "left 10 running",
     ),
+    "back before they had come": (
+        (
+            "from threading import Thread\ndef program(fetch):\n    for n in range(10):\n"
+            "        Thread(target=fetch, args=(n,)).start()\n"
+        ),
+        "returned before 10 of its fetches had come",
+    ),
+    "called, and no more": (
+        "def program(fetch):\n    for n in range(10):\n        fetch.later(n)\n",
+        "nothing awaited it",
+    ),
+    "begun, and not awaited": (
+        (
+            "import asyncio\nasync def program(fetch):\n"
+            "    kept = [asyncio.create_task(fetch.later(n)) for n in range(10)]\n"
+            "    await asyncio.sleep(0)\n"
+        ),
+        "so it never ran (to its end)",
+    ),
 }
 WRONG_PIPELINES = {
     "nothing": ("def program(grind, brew, cups):\n    pass\n", "No station has done anything"),
@@ -451,6 +470,15 @@ def test_each_try_that_fails_gives_one_more_hint(saved: Saved) -> None:
     assert saved[f"checks {WAITS}"]["tries"] == 4
 
 
+def test_what_passes_costs_no_hint(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = iter([True, True, False, False])
+    seen = Seen("returned", "")
+    monkeypatch.setattr(exercises, "_best_run", lambda *_: (next(rows), seen, None))
+    hints = [len(check(WAITS, lambda fetch: None).hints) for _ in range(4)]
+    assert hints == [0, 0, 1, 2]
+    assert (saved[f"checks {WAITS}"]["tries"], saved[f"checks {WAITS}"]["passed"]) == (2, True)
+
+
 @pytest.mark.parametrize("code", ["def program(): pass", "lock = None\ndef program(fetch): lock"])
 def test_a_program_that_never_began_costs_no_hint(saved: Saved, code: str) -> None:
     program = written(code)
@@ -702,6 +730,21 @@ def test_where_a_program_raised_is_told() -> None:
     assert "in line 4" in seen.sentence
     assert 'File "<cell>", line 4, in program' in seen.details
     assert "course_lib" not in seen.details
+
+
+def test_a_new_process_that_cannot_find_a_function_of_a_cell() -> None:
+    seen = guarded(
+        written(
+            "import multiprocessing\nfrom concurrent.futures import ProcessPoolExecutor\n"
+            "def half(n):\n    return n / 2\n"
+            "def program():\n"
+            "    context = multiprocessing.get_context('spawn')\n"
+            "    with ProcessPoolExecutor(1, mp_context=context) as pool:\n"
+            "        list(pool.map(half, [1]))\n"
+        )
+    )
+    assert seen.ended == "raised", seen
+    assert "can't find a function that stands in a cell" in seen.sentence
 
 
 def test_a_function_that_cannot_be_copied_names_what_it_uses() -> None:
