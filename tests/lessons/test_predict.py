@@ -10,10 +10,9 @@ import traitlets
 
 from course_lib import Task, Trace, run, simulate, wait
 from course_lib.lesson import predict, recall
-from course_lib.lesson.comparison import spot
 from course_lib.lesson.progress import Kernel, kernel
 from course_lib.pictures import numbers
-from course_lib.trace import ROOMS, room
+from course_lib.trace import ROOMS
 
 ROOM_NAMES = list(ROOMS.values())
 
@@ -126,11 +125,6 @@ def test_several_comparisons_make_one_picture() -> None:
     shown = page(first.compare(trace_of(1, 1.0)) + second.compare(trace_of(5, 0.4)))
     assert shown.count("<img") == 1
     assert "server: 5.00 in flight, 0.40 cores busy, concurrent, not parallel" in shown
-
-
-@pytest.mark.parametrize("name", ROOM_NAMES)
-def test_the_hollow_mark_of_a_predicted_room_stands_in_that_room(name: str) -> None:
-    assert room(*spot(name)) == name
 
 
 def test_a_machine_with_one_core_is_told_what_it_cannot_show(
