@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from course_lib.lesson.exercise import Finding, Row, Verdict, check, exercise
 from course_lib.lesson.exercises import LESSONS, definitions, quadrant
 from course_lib.lesson.exercises.probes import Tally
 from course_lib.lesson.guard import SIGN, Limits, Seen, guarded
+from course_lib.record import clock
 from tests.lessons.conftest import signed
 from tests.lessons.exercising import POOL, Saved, page_of, text_of, written
 
@@ -142,13 +144,6 @@ WRONG_WAITS = {
             "        Thread(target=lambda: [fetch() for n in range(9)]).start()\n"
         ),
         "left 10 running",
-    ),
-    "back before they had come": (
-        (
-            "from threading import Thread\ndef program(fetch):\n    for n in range(10):\n"
-            "        Thread(target=fetch, args=(n,)).start()\n"
-        ),
-        "returned before 10 of its fetches had come",
     ),
     "called, and no more": (
         "def program(fetch):\n    for n in range(10):\n        fetch.later(n)\n",
@@ -387,6 +382,24 @@ def test_wrong_waits_are_told_what_is_wrong(name: str) -> None:
     verdict = check("02_quadrant/waits", written(code))
     assert verdict.passed is False
     assert feedback in text_of(verdict)
+
+
+def test_fetches_that_came_after_the_program_had_returned_do_not_count(tmp_path: Path) -> None:
+    fetch = quadrant.fetches(tmp_path)
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(fetch, range(10)))
+    first, *_, last = sorted(stop for _, stop, _ in fetch.done())
+    early, late = (Seen("returned", "", returned=moment) for moment in (first - 1, last))
+    assert quadrant.WAITS.judge(late, tmp_path).rows[0].ok is True
+    found = quadrant.WAITS.judge(early, tmp_path)
+    assert found.passed is False and found.certain
+    assert "returned before 10 of its fetches had come. Wait for" in found.advice
+
+
+def test_when_a_program_returned_is_told() -> None:
+    before = clock()
+    seen = seen_of("return 1")
+    assert before < seen.returned < clock()
 
 
 @pytest.mark.parametrize("name", WRONG_BOTH)
