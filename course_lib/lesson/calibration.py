@@ -71,8 +71,9 @@ class Progress:
             said.append(f"Rooms, choices and orders: {sum(told)} of {len(told)} came true.")
         said.append(
             f"Kept in {self.place}, on the computer that runs this notebook. "
-            "To take it elsewhere: export_progress(…), import_progress(…); "
-            "to start a lesson over: forget(…)."
+            "With `from course_lib.lesson import export_progress, import_progress, forget`: "
+            "export_progress(…) and import_progress(…) take it elsewhere, forget(…) starts a lesson "
+            "over."
         )
         return said
 

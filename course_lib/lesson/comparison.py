@@ -16,7 +16,7 @@ from course_lib.trace import ROOMS, WALL, Trace, html_table
 if TYPE_CHECKING:
     from course_lib.lesson.predict import Prediction
 
-__all__ = ["Comparison", "spot"]
+__all__ = ["Comparison"]
 
 NONE = "no prediction"
 Measured = Trace | float | str | Sequence[str]
@@ -40,12 +40,12 @@ class Comparison:
     def picture(self) -> Picture | None:
         """Return the quadrant with all runs, else a line for each predicted number; None without."""
         runs = {guess.name: run for guess, run in self.runs}
-        guesses: dict[str, tuple[float, float]] = {}
+        guesses: dict[str, tuple[float, float] | str] = {}
         for guess, _ in self.runs:
             if guess.kind == "point" and guess.answer is not None:
                 guesses[guess.name] = (guess.answer[0], guess.answer[1])
             elif guess.answer in ROOMS.values():
-                guesses[guess.name] = spot(guess.answer)
+                guesses[guess.name] = guess.answer
         if runs:
             return quadrant(runs, guesses)
         lines = [
@@ -82,8 +82,8 @@ class Comparison:
             return ""
         return (
             f"<p><b>What can't be seen here:</b> this machine has {machine().usable_cores:g} usable "
-            "core, so no run on it can be parallel: every mark stays left of the wall. On two or "
-            "more cores, programs made for several would move right.</p>"
+            "core, so a run can keep no more than one busy on average, and its mark stays left of "
+            "the wall. On two or more cores, programs made for several would move right.</p>"
         )
 
 
@@ -135,9 +135,3 @@ def in_words(value: Any, unit: str) -> str:
             return " → ".join(value)
         return f"{value[0]:.3g} in flight, {value[1]:.3g} cores busy"
     return f"{value:g} {unit}".strip()
-
-
-def spot(name: str) -> tuple[float, float]:
-    """Return where a predicted room's hollow mark stands: (in flight, cores busy)."""
-    concurrent, parallel = next(key for key, room in ROOMS.items() if room == name)
-    return (6.0 if concurrent else 0.85, max(2.0, machine().usable_cores) if parallel else 0.75)

@@ -23,7 +23,7 @@ RUNS = 3  # the best of them counts: a busy machine spoils one now and then
 PATIENCE = 4.0  # seconds, after which no further run is begun
 
 LIMITS = Limits()
-_tries: dict[str, int] = {}  # in this kernel, also while progress isn't kept
+_tries: dict[str, int] = {}  # that failed, in this kernel, also while progress isn't kept
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def check(key: str, program: Callable[..., Any]) -> Verdict:
     passed, seen, finding = _best_run(asked, program)
     before = recall("checks", key) or {}
     judged = passed is not None and seen.ended not in NOT_RUN  # else it isn't counted as a try
-    tries = max(int(before.get("tries", 0)), _tries.get(key, 0)) + judged
+    tries = max(int(before.get("tries", 0)), _tries.get(key, 0)) + (judged and not passed)
     if judged:
         _tries[key] = tries
         lesson, _, name = key.partition("/")
@@ -216,7 +216,7 @@ class Verdict:
     passed: bool | None
     seen: Seen
     finding: Finding | None  # None if there was nothing to judge
-    tries: int
+    tries: int  # that didn't pass
 
     @property
     def head(self) -> str:

@@ -88,6 +88,7 @@ class Seen:
     value: Any = None  # what it returned, if that is plain data
     result: str = ""  # what it returned, as text
     lazy: str = ""  # if what it returned has never run: what it is
+    returned: float = math.inf  # when it did, by `record.clock`
     left: tuple[str, ...] = ()  # what still ran when it returned
     gap: float = math.nan  # seconds: the longest between two beats of the heart beside it
     printed: str = ""
@@ -354,6 +355,11 @@ def _sentence(end: str, facts: dict[str, Any], child: Child, limits: Limits) -> 
         return stopped[end]
     if end == "hung":
         return _hung(limits.seconds, facts["used"])
+    if end == "raised" and b"Can't get attribute" in child.printed:  # said by a process it started
+        return (
+            f"Your program raised {facts['error']}{at}. The new process can't find a function that "
+            'stands in a cell. Use `run(…, "processes")`, or loky, or put the function in a file.'
+        )
     if end == "raised":
         return f"Your program raised {facts['error']}{at}."
     if end == "exited":

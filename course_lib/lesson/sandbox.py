@@ -178,6 +178,7 @@ def _measured(trace: Trace, watch: Observation) -> Facts:
         "parallelism": trace.parallelism,
         "cpu": trace.cpu,
         "wall": trace.makespan,
+        "returned": watch.root.finish,
         "others": trace.others,
         "tasks": len(trace.tasks) - 1,  # the main flow isn't one that it has started
         "processes": len(others) + here,

@@ -19,7 +19,7 @@ MARKERS = "osD^vPX*"
 
 def quadrant(
     measured: Mapping[str, Trace],
-    predicted: Mapping[str, tuple[float, float]] | None = None,
+    predicted: Mapping[str, tuple[float, float] | str] | None = None,
 ) -> Picture:
     """Place runs on the quadrant: across, cores busy; up, tasks in flight.
 
@@ -27,10 +27,12 @@ def quadrant(
     ----------
     measured : mapping of names to traces
         Each is a filled mark; square and dashed, if it is simulated.
-    predicted : mapping of names to (in flight, cores busy), optional
-        Each is a hollow mark; one that has the name of a measured run is joined with it.
+    predicted : mapping of names to (in flight, cores busy) or to a room's name, optional
+        Each is a hollow mark. A pair that has the name of a measured run is joined with it; a
+        room is not, for where in the room its mark stands means nothing.
     """
-    predicted = predicted or {}
+    guesses = predicted or {}
+    hollow = {name: spot(g) if isinstance(g, str) else g for name, g in guesses.items()}
     points = {name: (trace.concurrency, trace.parallelism) for name, trace in measured.items()}
     simulated = {name for name, trace in measured.items() if trace.simulated}
     real = [trace for name, trace in measured.items() if name not in simulated]
@@ -38,13 +40,13 @@ def quadrant(
     usable = max(seen, default=machine().usable_cores)
     figure = Figure(figsize=(7.6, 4.5), layout="constrained")
     axes = figure.add_subplot()
-    both = [*points.values(), *predicted.values()]
+    both = [*points.values(), *hollow.values()]
     left, right = 0.2, 1.7 * max([3.0, usable, *(busy for _, busy in both)])
     low, high = 0.35, 2.2 * max([6.0, *(flight for flight, _ in both)])
     axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(low, high))
     _rooms(axes, usable)
     taken: list[tuple[float, float, int]] = []  # where labels stand already
-    for number, name in enumerate(dict.fromkeys([*points, *predicted])):
+    for number, name in enumerate(dict.fromkeys([*points, *hollow])):
         marker, color = MARKERS[number % len(MARKERS)], COLORS[number % len(COLORS)]
         style: dict[str, Any] = {
             "marker": marker,
@@ -53,8 +55,8 @@ def quadrant(
             "linestyle": "none",
         }
         place = {}
-        if name in predicted:
-            place["predicted"] = _within(predicted[name], left, low)
+        if name in hollow:
+            place["predicted"] = _within(hollow[name], left, low)
             axes.plot(
                 *place["predicted"],
                 **style | {"markersize": 17},  # a ring, where it meets the filled mark
@@ -74,7 +76,7 @@ def quadrant(
                 axes.scatter(*place["measured"], c="white", edgecolors=color, zorder=4, **square)
             else:
                 axes.plot(*place["measured"], **style, markeredgecolor=INK, zorder=4)
-        if len(place) == 2:
+        if len(place) == 2 and not isinstance(guesses[name], str):
             axes.plot(
                 *zip(*place.values(), strict=True),
                 color=color,
@@ -95,10 +97,16 @@ def quadrant(
     axes.tick_params(labelsize=11)
     quiet(axes)
     notes = ["filled: measured"] * bool(real) + ["square, dashed: simulated"] * bool(simulated)
-    notes += ["hollow: predicted"] * bool(predicted)
+    notes += ["hollow: predicted"] * bool(hollow)
     axes.set_title("     ".join(notes), loc="left", fontsize=11, color=INK)
     told = {f"{name}{', simulated' * (name in simulated)}": points[name] for name in points}
-    return show(figure, _describe_quadrant(told, predicted, usable))
+    return show(figure, _describe_quadrant(told, guesses, usable))
+
+
+def spot(name: str) -> tuple[float, float]:
+    """Return where a predicted room's hollow mark stands: (in flight, cores busy)."""
+    concurrent, parallel = next(key for key, room in ROOMS.items() if room == name)
+    return (6.0 if concurrent else 0.85, max(2.0, machine().usable_cores) if parallel else 0.75)
 
 
 def _label(
@@ -167,7 +175,7 @@ def _within(point: tuple[float, float], left: float, low: float) -> tuple[float,
 
 def _describe_quadrant(
     points: Mapping[str, tuple[float, float]],
-    predicted: Mapping[str, tuple[float, float]],
+    predicted: Mapping[str, tuple[float, float] | str],
     usable: float,
 ) -> str:
     said = [
@@ -175,8 +183,10 @@ def _describe_quadrant(
         for name, (flight, busy) in points.items()
     ]
     guessed = [
-        f"{name} predicted: {flight:.2f} in flight, {busy:.2f} cores busy"
-        for name, (flight, busy) in predicted.items()
+        f"{name} predicted: {guess}"
+        if isinstance(guess, str)
+        else f"{name} predicted: {guess[0]:.2f} in flight, {guess[1]:.2f} cores busy"
+        for name, guess in predicted.items()
     ]
     return (
         "The quadrant, tasks in flight over cores busy. "

@@ -19,7 +19,7 @@ from matplotlib.path import Path
 from course_lib import Task, compute, simulate
 from course_lib.pictures import COLORS, STYLES, Picture, lay_out, quadrant, show, timeline
 from course_lib.pictures._coverage import coverage
-from course_lib.trace import ROOMS, WALL, Trace
+from course_lib.trace import ROOMS, WALL, Trace, room
 
 nan = math.nan
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -344,6 +344,15 @@ def test_a_predicted_run_is_a_hollow_mark_joined_with_the_measured_one() -> None
     assert found[2, 8].get_color() == found[3, 1].get_color() != found[0.5, 5].get_color()
     joints = [line for line in picture.figure.axes[0].lines if line.get_linestyle() == ":"]
     assert [ends(line) for line in joints] == [[(3, 1), (2, 8)]]
+
+
+@pytest.mark.parametrize("name", ROOMS.values())
+def test_a_predicted_room_is_a_hollow_mark_in_it_joined_with_nothing(name: str) -> None:
+    picture = quadrant({"eight": EIGHT}, {"eight": name})
+    assert not [line for line in picture.figure.axes[0].lines if line.get_linestyle() == ":"]
+    (hollow,) = marks(picture).keys() - {(2, 8)}
+    assert room(*hollow[::-1]) == name
+    assert f"eight predicted: {name}." in picture.alt
 
 
 def test_a_simulated_run_is_a_dashed_square_on_this_machines_quadrant() -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +23,7 @@ from course_lib.lesson.exercise import Finding, Row, Verdict, check, exercise
 from course_lib.lesson.exercises import LESSONS, definitions, quadrant
 from course_lib.lesson.exercises.probes import Tally
 from course_lib.lesson.guard import SIGN, Limits, Seen, guarded
+from course_lib.record import clock
 from tests.lessons.conftest import signed
 from tests.lessons.exercising import POOL, Saved, page_of, text_of, written
 
@@ -142,6 +144,18 @@ WRONG_WAITS = {
             "        Thread(target=lambda: [fetch() for n in range(9)]).start()\n"
         ),
         "left 10 running",
+    ),
+    "called, and no more": (
+        "def program(fetch):\n    for n in range(10):\n        fetch.later(n)\n",
+        "nothing awaited it",
+    ),
+    "begun, and not awaited": (
+        (
+            "import asyncio\nasync def program(fetch):\n"
+            "    kept = [asyncio.create_task(fetch.later(n)) for n in range(10)]\n"
+            "    await asyncio.sleep(0)\n"
+        ),
+        "so it never ran (to its end)",
     ),
 }
 WRONG_PIPELINES = {
@@ -370,6 +384,24 @@ def test_wrong_waits_are_told_what_is_wrong(name: str) -> None:
     assert feedback in text_of(verdict)
 
 
+def test_fetches_that_came_after_the_program_had_returned_do_not_count(tmp_path: Path) -> None:
+    fetch = quadrant.fetches(tmp_path)
+    with ThreadPoolExecutor(10) as pool:
+        list(pool.map(fetch, range(10)))
+    first, *_, last = sorted(stop for _, stop, _ in fetch.done())
+    early, late = (Seen("returned", "", returned=moment) for moment in (first - 1, last))
+    assert quadrant.WAITS.judge(late, tmp_path).rows[0].ok is True
+    found = quadrant.WAITS.judge(early, tmp_path)
+    assert found.passed is False and found.certain
+    assert "returned before 10 of its fetches had come. Wait for" in found.advice
+
+
+def test_when_a_program_returned_is_told() -> None:
+    before = clock()
+    seen = seen_of("return 1")
+    assert before < seen.returned < clock()
+
+
 @pytest.mark.parametrize("name", WRONG_BOTH)
 def test_wrong_programs_for_both_are_told_what_is_wrong(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -449,6 +481,15 @@ def test_each_try_that_fails_gives_one_more_hint(saved: Saved) -> None:
     hints = [len(check(WAITS, program).hints) for _ in range(4)]
     assert hints == [1, 2, 3, 3]
     assert saved[f"checks {WAITS}"]["tries"] == 4
+
+
+def test_what_passes_costs_no_hint(saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = iter([True, True, False, False])
+    seen = Seen("returned", "")
+    monkeypatch.setattr(exercises, "_best_run", lambda *_: (next(rows), seen, None))
+    hints = [len(check(WAITS, lambda fetch: None).hints) for _ in range(4)]
+    assert hints == [0, 0, 1, 2]
+    assert (saved[f"checks {WAITS}"]["tries"], saved[f"checks {WAITS}"]["passed"]) == (2, True)
 
 
 @pytest.mark.parametrize("code", ["def program(): pass", "lock = None\ndef program(fetch): lock"])
@@ -702,6 +743,21 @@ def test_where_a_program_raised_is_told() -> None:
     assert "in line 4" in seen.sentence
     assert 'File "<cell>", line 4, in program' in seen.details
     assert "course_lib" not in seen.details
+
+
+def test_a_new_process_that_cannot_find_a_function_of_a_cell() -> None:
+    seen = guarded(
+        written(
+            "import multiprocessing\nfrom concurrent.futures import ProcessPoolExecutor\n"
+            "def half(n):\n    return n / 2\n"
+            "def program():\n"
+            "    context = multiprocessing.get_context('spawn')\n"
+            "    with ProcessPoolExecutor(1, mp_context=context) as pool:\n"
+            "        list(pool.map(half, [1]))\n"
+        )
+    )
+    assert seen.ended == "raised", seen
+    assert "can't find a function that stands in a cell" in seen.sentence
 
 
 def test_a_function_that_cannot_be_copied_names_what_it_uses() -> None:

@@ -10,10 +10,9 @@ import traitlets
 
 from course_lib import Task, Trace, run, simulate, wait
 from course_lib.lesson import predict, recall
-from course_lib.lesson.comparison import spot
 from course_lib.lesson.progress import Kernel, kernel
 from course_lib.pictures import numbers
-from course_lib.trace import ROOMS, room
+from course_lib.trace import ROOMS
 
 ROOM_NAMES = list(ROOMS.values())
 
@@ -128,20 +127,15 @@ def test_several_comparisons_make_one_picture() -> None:
     assert "server: 5.00 in flight, 0.40 cores busy, concurrent, not parallel" in shown
 
 
-@pytest.mark.parametrize("name", ROOM_NAMES)
-def test_the_hollow_mark_of_a_predicted_room_stands_in_that_room(name: str) -> None:
-    assert room(*spot(name)) == name
-
-
 def test_a_machine_with_one_core_is_told_what_it_cannot_show(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     guess = predict("loop", "Which room?")
     trace = run([Task("A", wait(0.01))])
     monkeypatch.setenv("CPU_LIMIT", "1")
-    assert "What can&#x27;t be seen here" in page(guess.compare(trace)) or (
-        "What can't be seen here" in page(guess.compare(trace))
-    )
+    shown = page(guess.compare(trace))
+    assert "What can't be seen here" in shown
+    assert "no more than one busy on average" in shown  # a quota may be used by several at once
 
 
 def test_a_simulated_run_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -369,6 +369,7 @@ def test_the_view_counts(home: Path) -> None:
     assert [cell[:4] for cell in cells[:2]] == ["✓ 20", "✓ 20"]
     assert cells[2:] == ["4", "1 of 2", "1 of 2", "1 of 1"]
     assert "1 of 2 came true" in shown
+    assert "from course_lib.lesson import export_progress, import_progress, forget" in shown
     assert "within a factor of 2." in shown
 
 

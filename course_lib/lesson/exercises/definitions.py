@@ -157,7 +157,7 @@ SHARE = Exercise(
     ),
     starter=(
         "from course_lib import Task, compute, run\n\n\ndef program():\n"
-        '    run([Task(name, compute(0.4)) for name in "AB"], "processes", workers=2)\n'
+        '    run([Task(name, compute(0.4)) for name in "AB"], "threads")\n'
     ),
     hints=(
         "How many tasks are in flight in the program as it stands? How many may be?",

@@ -10,9 +10,9 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from course_lib.programs.notes import note, notes
 from course_lib.record import clock
@@ -41,8 +41,12 @@ class Fetch:
         self._note(start, kind)
         return f"page {number}"
 
-    async def later(self, number: int = 0) -> str:
-        """Fetch number so-and-so; only the coroutine that asks waits."""
+    def later(self, number: int = 0) -> Coroutine[Any, Any, str]:
+        """Fetch number so-and-so; only the coroutine that asks waits. The call itself is noted."""
+        note(f"{self.path}-later", str(number))
+        return self._later(number)
+
+    async def _later(self, number: int) -> str:
         start = clock()
         await asyncio.sleep(WAIT)
         self._note(start, "loop")
@@ -55,6 +59,10 @@ class Fetch:
         """Return what was written down, a fetch a row: start, stop, how it waited."""
         rows = (line.split() for line in notes(self.path))
         return [(int(start), int(stop), kind) for start, stop, kind in rows]
+
+    def called_later(self) -> int:
+        """Return how often `later` was called, whether or not it was awaited."""
+        return len(notes(f"{self.path}-later"))
 
 
 class Station:

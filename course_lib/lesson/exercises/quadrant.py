@@ -21,15 +21,39 @@ SPARE = 1.3  # cores that must be free, so that a program can be blamed for not 
 
 
 def _judge_waits(seen: Seen, folder: Path) -> Finding:
-    done = fetches(folder).done()
+    fetch = fetches(folder)
+    ended = fetch.done()
+    done = [one for one in ended if one[1] <= seen.returned]
     at_once = overlap([(start, stop) for start, stop, _ in done])
     rows = (
         Row("fetches done", f"{len(done)}", f"{FETCHES}", len(done) >= FETCHES),
-        Row("fetches in flight", f"{at_once:.2f}", "5 or more", at_once >= ENOUGH),
+        Row(
+            "fetches in flight", f"{at_once:.2f}", f"5 or so ({ENOUGH} or more)", at_once >= ENOUGH
+        ),
     )
     kinds = {kind for *_, kind in done}
     # One after the other is no noise: a slow machine makes them overlap less, but not so much less.
-    return Finding(rows, _advise_waits(seen, len(done), at_once, kinds), certain=at_once < 1.5)
+    late = len(ended) - len(done)
+    lost = fetch.called_later() - sum(kind == "loop" for *_, kind in ended)
+    advice = _advise_early(len(done), late, lost) or _advise_waits(seen, len(done), at_once, kinds)
+    return Finding(rows, advice, certain=at_once < 1.5)
+
+
+def _advise_early(done: int, late: int, lost: int) -> str:
+    """Say what a program did wrong that returned before its fetches had come; else nothing."""
+    if done >= FETCHES:
+        return ""
+    if late:
+        return (
+            f"Your program returned before {late} of its fetches had come. Wait for what you start: "
+            "`join` each thread, or let a `with ThreadPoolExecutor(10)` do it."
+        )
+    if lost > 0:
+        return (
+            "You called `fetch.later`, but nothing awaited it, so it never ran (to its end). Await "
+            "all ten: `asyncio.gather`."
+        )
+    return ""
 
 
 def _advise_waits(seen: Seen, done: int, at_once: float, kinds: set[str]) -> str:
@@ -136,7 +160,7 @@ def cannot_tell(seen: Seen | None) -> str:
     """Return why a program couldn't keep more than one core busy; empty if it could."""
     if one_core():
         usable = f"{machine().usable_cores:g} usable core"
-        return f"because it has {usable}, so no program here can be parallel"
+        return f"because it has {usable}: no program keeps more than one busy here, on average"
     if seen is not None and (free := free_cores(seen)) < SPARE:
         return (
             f"because something else is using it: only {free:.2f} cores were free for your "
@@ -169,8 +193,9 @@ def _advise_both(seen: Seen) -> str:
         )
     if not flying and seen.tasks > 1:
         return (
-            "It starts several tasks, but each ends before the next begins. A coroutine that "
-            "computes, and never waits, lets no other have a turn."
+            "It starts several tasks, but each ends before the next begins. Threads and processes: "
+            "start all, then wait for all. Coroutines: one that computes, and never waits, lets no "
+            "other have a turn."
         )
     if not flying:
         return "One thing at a time: nothing is started that could be under way beside it."
