@@ -199,8 +199,8 @@ GRAIN = Exercise(
     title="Find the grain",
     asked=(
         f"`work(some)` does a list of pieces, each of which takes some tens of µs, in C, without the "
-        f"GIL. Have all {PIECES:,} done, each once, in {CALLS} calls at most, and shared: no "
-        f"worker may do more than {SHARE:.0%} of them."
+        f"GIL. Have all {PIECES:,} done, each once, in {CALLS} calls at most, and shared: two or more "
+        f"calls are under way at the same time, and no worker does more than {SHARE:.0%} of the pieces."
     ),
     starter=(
         "from concurrent.futures import ThreadPoolExecutor\n\n\ndef program(work, pieces):\n"
