@@ -19,6 +19,7 @@ from statistics import fmean
 
 import psutil
 
+from course_lib.machine import busy_so_far
 from course_lib.service import allow_files
 
 __all__ = ["DELAY"]
@@ -44,7 +45,8 @@ class Account:
     def begin(self) -> None:
         """Start the clock: from now on replies count."""
         self.waits.clear()
-        self.cpu, self.start = time.process_time(), time.perf_counter()
+        self.busy, self.cpu = busy_so_far(), time.process_time()
+        self.start = time.perf_counter()
         self.end = self.start + self.seconds
 
     def over(self) -> bool:
@@ -61,6 +63,7 @@ class Account:
         A reply that is waited for at the beginning or the end of the time counts by the share of its
         wait that lies within.
         """
+        cpu, lasted = time.process_time() - self.cpu, time.perf_counter() - self.start
         took = [came - asked for asked, came in self.waits]
         shares = (
             max(0.0, min(came, self.end) - max(asked, self.start)) / (came - asked)
@@ -70,7 +73,8 @@ class Account:
             "count": len(took),
             "throughput": math.fsum(shares) / self.seconds,
             "seconds": max(came for _, came in self.waits) - self.start,
-            "cpu": time.process_time() - self.cpu,
+            "cpu": cpu,
+            "rest": max(0.0, busy_so_far() - self.busy - cpu) / lasted,
             "memory": memory() - before,
             "latency": fmean(took),
             "slowest": max(took),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ __all__ = ["DELAY", "WAYS", "Replies", "replies", "replies_chart", "replies_tabl
 
 WAYS = ("sequential", "threads", "async")
 MOST = 10_000
+SPARE = 0.2  # cores: with less left, the machine is full
 TELLING = 64  # connections or replies, from which on one's share can be told
 
 
@@ -51,6 +53,8 @@ class Replies:
         Seconds from a question to its reply: on average, and at most.
     limit : str
         Why there are no more connections; empty if there are as many as wanted.
+    rest : float
+        How many cores the service and all other programs kept busy meanwhile.
     """
 
     way: str
@@ -64,6 +68,7 @@ class Replies:
     latency: float
     slowest: float
     limit: str
+    rest: float = 0.0
 
     @property
     def parallelism(self) -> float:
@@ -79,6 +84,18 @@ class Replies:
     def cost(self) -> float:
         """CPU seconds for each reply."""
         return self.cpu / self.count
+
+    @property
+    def noise(self) -> str:
+        """Say who kept this machine's cores busy, if none was left."""
+        cores = os.cpu_count() or 1
+        if self.parallelism + self.rest < cores - SPARE:
+            return ""
+        return (
+            f"{self.connections:,} connections, {self.way}: hardly a core was free. The client kept "
+            f"{self.parallelism:.2f} busy, the service and all other programs {self.rest:.2f}, "
+            f"of {cores}."
+        )
 
 
 def replies(way: str, connections: int = 8, *, seconds: float = 1.0) -> Replies:
@@ -140,7 +157,7 @@ def replies_table(*found: Replies) -> Sheet:
         f"a service that answers after {DELAY * 1e3:g} ms",
         (*head, "memory a connection", "CPU time a reply"),
         tuple(rows),
-        " ".join(limits),
+        " ".join([*limits, *(one.noise for one in found if one.noise)]),
     )
 
 

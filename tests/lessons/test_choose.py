@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import os
 import sys
 import threading
 import time
@@ -117,7 +118,7 @@ def test_under_a_hard_limit_there_are_fewer_connections_and_it_is_said() -> None
     said = subprocess.run(
         [sys.executable, "-c", limited], capture_output=True, text=True, check=True, timeout=60
     ).stdout
-    assert said.strip() == "36 80 were wanted: a process here may open 100 files."
+    assert said.startswith("36 80 were wanted: a process here may open 100 files.")
 
 
 @pytest.mark.parametrize(
@@ -142,6 +143,14 @@ def test_what_a_client_needed() -> None:
     found = Replies("threads", 100, 100, 400, 200.0, 2.0, 0.5, 1e6, 0.3, 0.4, "")
     assert found.parallelism == 0.25
     assert (found.each, found.cost) == (1e4, 1.25e-3)
+
+
+def test_a_full_machine_is_said_and_whose_work_fills_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    client = ("async", 100, 100, 400, 200.0, 2.0, 0.5, 1e6, 0.3, 0.4, "")
+    assert Replies(*client, 1.0).noise == ""
+    full = replies_table(Replies(*client, 1.7))
+    assert "The client kept 0.25 busy, the service and all other programs 1.70, of 2." in full.note
 
 
 def test_a_slow_machine_has_fewer_connections(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -173,6 +182,8 @@ def test_a_reply_counts_by_the_share_of_its_wait_within_the_time() -> None:
     assert facts["seconds"] == pytest.approx(1.75)
     assert facts["latency"] == pytest.approx(2.5 / 3)
     assert facts["slowest"] == pytest.approx(1.0)
+    assert isinstance(facts["rest"], float)
+    assert 0 <= facts["rest"] <= (os.cpu_count() or 1) + 1  # clocks tick
 
 
 def test_the_service_answers_each_line_and_hangs_up_on_what_is_no_number() -> None:
@@ -302,16 +313,12 @@ def test_the_gap_is_the_longest_time_between_two_beats() -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_plain_pool_has_as_many_workers_as_it_is_told(workers: int) -> None:
-    import os
-
     with plain_pool(workers) as pool:
         assert len(set(pool.map(hello, range(8 * workers)))) <= workers
         assert os.getpid() not in set(pool.map(hello, range(workers)))
 
 
 def hello(number: int) -> int:
-    import os
-
     time.sleep(0.001)
     return os.getpid()
 

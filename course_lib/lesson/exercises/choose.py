@@ -8,16 +8,18 @@ from pathlib import Path
 
 from course_lib.lesson.exercise import Exercise, Finding, Row
 from course_lib.lesson.exercises.choose_probes import JOB, Batch, Batches, Job
+from course_lib.lesson.exercises.probes import most_at_once
 from course_lib.lesson.guard import Limits, Seen
 
 __all__ = ["EXERCISES"]
 
 GAP = 0.15  # seconds
-WHOLE = 0.9 * JOB  # seconds: who waits for the job in a way that blocks, pauses for longer
+WHOLE = 0.9 * JOB  # seconds: a loop on which the job is done, or waited for, pauses for longer
 BUSY = 0.5  # cores that others use: with so many, a pause may be theirs
 PIECES = 4_000
 CALLS = 100
 SHARE = 0.8  # of the pieces, that one worker may do
+LARGEST = 0.25  # of the pieces: a larger batch is worth a word
 
 
 # A free loop ----------------------------------------------------------------------------------------
@@ -29,13 +31,13 @@ def job(folder: Path) -> Job:
 
 
 def _judge_heart(seen: Seen, folder: Path) -> Finding:
-    done, came = job(folder).done(), seen.value == "done"
+    done, came = job(folder).done(), seen.value == job(folder).result
     beating = not math.isnan(seen.gap)
     free: bool | None = beating and seen.gap < GAP
     gap_ms = f"{seen.gap * 1e3:.0f} ms" if beating else "no event loop"
     why_not = ""
     busy = seen.wall > 0 and seen.others / seen.wall > BUSY
-    if beating and busy and "blocked" not in done and GAP <= seen.gap < WHOLE:
+    if beating and busy and GAP <= seen.gap < WHOLE:
         free = None
         why_not = (
             f"because other programs keep it busy: the heart paused for {gap_ms}, which may be "
@@ -46,8 +48,13 @@ def _judge_heart(seen: Seen, folder: Path) -> Finding:
         Row("its result was returned", "yes" if came else "no", "yes", came),
         Row("the heart's longest pause", gap_ms, f"less than {GAP * 1e3:g} ms", free),
     )
-    certain = "blocked" in done or not beating or not done
+    certain = _on_the_loop(seen, done) or not beating or not done
     return Finding(rows, _advise_heart(seen, done, came, free is True), why_not, certain)
+
+
+def _on_the_loop(seen: Seen, done: list[str]) -> bool:
+    """Return whether the job was done on the heart's loop, and not on another thread's."""
+    return "blocked" in done and seen.gap >= WHOLE
 
 
 def _advise_heart(seen: Seen, done: list[str], came: bool, free: bool) -> str:
@@ -60,12 +67,12 @@ def _advise_heart(seen: Seen, done: list[str], came: bool, free: bool) -> str:
         return "`job` was never called, or never came to its end."
     if len(done) > 1:
         return f"The job was done {len(done)} times: once is enough."
-    if "blocked" in done and seen.tasks > 1:  # the program itself is one
+    if _on_the_loop(seen, done) and seen.tasks > 1:  # the program itself is one
         return (
             "The job has a coroutine of its own, and still ran on the loop's thread: a coroutine "
             "that computes lets nobody else have a turn until it is done."
         )
-    if "blocked" in done:
+    if _on_the_loop(seen, done):
         return (
             f"`job()` was called on the loop's own thread, and the heart stood still for "
             f"{seen.gap:.1f} s. `async` before the function doesn't move the work anywhere."
@@ -77,10 +84,16 @@ def _advise_heart(seen: Seen, done: list[str], came: bool, free: bool) -> str:
         )
     if free:
         return "The job is done elsewhere, the loop awaits it, and the heart goes on beating."
+    if "process" in done:
+        return (
+            f"The job was done by another process, but the loop stood still for {seen.gap:.1f} s all "
+            "the same. To start and to end a pool of processes blocks, too, as `.result()` and "
+            "`.join()` do: put all of that into a function, and await it on a thread."
+        )
     return (
-        f"The job was done by another thread or process, but the loop stood still for "
-        f"{seen.gap:.1f} s all the same: it looks as if it waited in a way that blocks, as "
-        "`.result()`, `.join()` and the end of a `with` around a pool do. Await instead."
+        f"The job was done by another thread, but the loop stood still for {seen.gap:.1f} s all the "
+        "same: it looks as if it waited in a way that blocks, as `.result()`, `.join()` and the end "
+        "of a `with` around a pool do. Await instead."
     )
 
 
@@ -120,17 +133,19 @@ def _judge_grain(seen: Seen, folder: Path) -> Finding:
     most = max(shares.values(), default=0) / PIECES
     count = len({piece for batch in done for piece in batch.pieces})
     once = count == sum(shares.values()) == PIECES
+    at_once = most_at_once((one.start for one in done), (one.stop for one in done))
     rows = (
         Row("pieces done, each once", f"{count:,}", f"{PIECES:,}", once),
         Row("calls of work", f"{len(done):,}", f"{CALLS} at most", 0 < len(done) <= CALLS),
         Row("done by one worker", f"{most:.0%}", f"{SHARE:.0%} at most", 0 < most <= SHARE),
+        Row("calls under way at once", f"{at_once}", "2 or more", at_once >= 2),
     )
     # With batches that could be shared, a busy machine may still have one worker do most of them.
     certain = not once or len(done) > CALLS or len(done) < 2
-    return Finding(rows, _advise_grain(done, shares, most), certain=certain)
+    return Finding(rows, _advise_grain(done, shares, at_once), certain=certain)
 
 
-def _advise_grain(done: list[Batch], shares: Counter[str], most: float) -> str:
+def _advise_grain(done: list[Batch], shares: Counter[str], at_once: int) -> str:
     count = len({piece for batch in done for piece in batch.pieces})
     if not done:
         return "`work` was never called: only pieces that it did count."
@@ -141,7 +156,8 @@ def _advise_grain(done: list[Batch], shares: Counter[str], most: float) -> str:
     if len(done) > CALLS:
         return (
             f"{len(done):,} calls, each for a piece or a few: to hand one out costs about as much "
-            "as to do it. Hand out more at a time."
+            "as to do it. (They were handed out in batches, by `chunksize`? `work` was still called "
+            "for each.) Give each call a longer list."
         )
     if len(done) == 1:
         return "All in one call: that costs least to hand out, and leaves nothing to be shared."
@@ -150,12 +166,28 @@ def _advise_grain(done: list[Batch], shares: Counter[str], most: float) -> str:
             "The batches are there, but coroutines did them: all on the loop's one thread, one "
             "after the other. Work that computes needs threads or processes."
         )
-    if most <= SHARE:
-        return "Few enough to hand out cheaply, and enough for every worker: the right grain."
+    most = max(shares.values()) / PIECES
     if len(shares) == 1:
         return (
             f"{len(done)} calls, all by the same thread: the work is cut up, but it is not handed "
             "out to anybody."
+        )
+    if at_once < 2:
+        return (
+            f"{len(done)} calls by {len(shares)} workers, and never two at the same time: each was "
+            "waited for before the next was handed out. Hand out all, then wait."
+        )
+    largest = max(len(batch.pieces) for batch in done) / PIECES
+    if most <= SHARE and largest > LARGEST:
+        return (
+            f"Cheap to hand out, and shared. But the largest batch is {largest:.0%} of the work, so "
+            f"all of it can't be more than {1 / largest:.2g} times as fast, on however many cores. "
+            "Smaller batches share better."
+        )
+    if most <= SHARE:
+        return (
+            f"{len(done)} calls are few enough to be cheap, and none is more than {largest:.0%} of "
+            "the work, so that workers can share it: a good grain."
         )
     return (
         f"One worker did {most:.0%}. Either the batches are of very different size, or too few for "
@@ -166,9 +198,9 @@ def _advise_grain(done: list[Batch], shares: Counter[str], most: float) -> str:
 GRAIN = Exercise(
     title="Find the grain",
     asked=(
-        f"`work(some)` does a list of pieces, each of which takes some 30 µs, in C, without the "
-        f"GIL. Have all {PIECES:,} done, each once, in {CALLS} calls at most, and shared: no "
-        f"worker may do more than {SHARE:.0%} of them."
+        f"`work(some)` does a list of pieces, each of which takes some tens of µs, in C, without the "
+        f"GIL. Have all {PIECES:,} done, each once, in {CALLS} calls at most, and shared: two or more "
+        f"calls are under way at the same time, and no worker does more than {SHARE:.0%} of the pieces."
     ),
     starter=(
         "from concurrent.futures import ThreadPoolExecutor\n\n\ndef program(work, pieces):\n"
