@@ -38,7 +38,8 @@ def overhead(workers: ArrayLike, speedup: ArrayLike) -> Fit:
 
     It is a share of the time on one worker: handing out work, waiting for the last worker, cores
     that aren't whole ones. Below 0, the program gained more than it was given workers: cores are
-    not alike, or were disturbed. `fit_amdahl` takes it as its `overhead`.
+    not alike, or were disturbed. `fit_amdahl` takes it as its `overhead`. A worker alone, beside
+    others, is the measure itself, and says nothing of it.
 
     Examples
     --------
@@ -48,6 +49,8 @@ def overhead(workers: ArrayLike, speedup: ArrayLike) -> Fit:
     n, s = _points(workers, speedup)
     if not n.size:
         raise ValueError("workers must hold a measurement, not none")
+    if (n > 1).any():
+        n, s = _many(n, s)
     (mean,), (half,) = _least_squares(np.ones((len(n), 1)), 1 / s - 1 / n, s)
     return Fit(float(mean), (float(mean - half), float(mean + half)))
 
@@ -75,7 +78,8 @@ def fit_amdahl(workers: ArrayLike, speedup: ArrayLike, overhead: Fit | float | N
     Notes
     -----
     Least squares on 1/S − 1/N = (1 − P)(1 − 1/N), weighted by S², as disturbances grow with the
-    time; the interval is Student's, for 95 %.
+    time; the interval is Student's, for 95 %. It is too narrow where speed-ups on several numbers
+    of workers share one run on a single worker, as they do within a round of `scaling`.
 
     Examples
     --------

@@ -20,7 +20,7 @@ from hashlib import pbkdf2_hmac
 from course_lib.simulate import simulate
 from course_lib.tasks import Task, compute, duration, whole
 
-__all__ = ["PAGES", "Archive", "archive", "simulated"]
+__all__ = ["GROUP", "PAGES", "Archive", "archive", "simulated"]
 
 PAGES = 240
 GROUP = 2  # pages that are handed to a worker at once
@@ -134,7 +134,8 @@ def simulated(work: Archive, workers: int, hand_out: float = 0.0) -> float:
     """
     page, pages = 0.001, work.seals + work.fingerprints
     began = page * (work.seals + duration("hand_out", hand_out) * pages * workers)
-    rest = (Task(f"{n}", compute(page), at=began) for n in range(work.fingerprints))
+    groups = (min(GROUP, work.fingerprints - n) for n in range(0, work.fingerprints, GROUP))
+    rest = (Task(f"{n}", compute(page * many), at=began) for n, many in enumerate(groups))
     tasks = [Task("seals", compute(began)), *rest]
     one = page * pages * (1 + hand_out)
     return one / simulate(tasks, whole("workers", workers, 1, MOST), workers=workers).makespan

@@ -286,6 +286,12 @@ def test_one_worker_tells_of_overhead_only() -> None:
     assert list(quick.interval) == list(bare.interval)
 
 
+def test_one_worker_beside_others_is_the_measure_and_no_measurement_of_overhead() -> None:
+    lost = 1 / 1.9 - 1 / 2
+    assert list(laws.overhead([1, 2] * 3, [1, 1.9] * 3).interval) == pytest.approx([lost, lost])
+    assert laws.overhead([1, 1], [0.98, 0.96]).value == pytest.approx(1 / 0.97 - 1, abs=1e-3)
+
+
 def test_a_single_pair_says_nothing_of_noise() -> None:
     fit = laws.fit_amdahl([1, 2], [1, 1.6])
     assert fit.value == pytest.approx(0.75)

@@ -31,6 +31,16 @@ WRONG_SELDOM = {
         "def program(book):\n    for n in range(120):\n        book.add(book.price(n))\n",
         "The book was needed 120 times",
     ),
+    "one at a time": (
+        (
+            f"{POOL}from threading import Lock\ndef program(book):\n    lock = Lock()\n"
+            "    def clerk(first):\n        total = 0\n"
+            "        for n in range(first, 120, 4):\n            with lock:\n"
+            "                total += book.price(n)\n        book.add(total)\n"
+            "    with ThreadPoolExecutor(4) as pool:\n        list(pool.map(clerk, range(4)))\n"
+        ),
+        "Is there a lock around the pricing?",
+    ),
     "by tens": (
         (
             f"{POOL}def program(book):\n    def clerk(n):\n"

@@ -145,7 +145,7 @@ STATED: list[tuple[str, str, Callable[[], Numbers]]] = [
         lambda: [laws.amdahl(0.99, math.inf)],
     ),
     ("08_amdahl", "An archive has {240} pages", lambda: [archive.PAGES]),
-    ("08_amdahl", "of {216} fingerprints", lambda: [0.9 * archive.PAGES]),
+    ("08_amdahl", "of {108} pairs", lambda: [0.9 * archive.PAGES / archive.GROUP]),
     ("09_beyond_amdahl", "Here s stays at {0.1}: one part", lambda: [1 - 0.9]),
     (
         "11_beyond_one_machine",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from course_lib.lesson.exercise import Exercise, Finding, Row
 from course_lib.lesson.exercises.beyond_probes import Book
+from course_lib.lesson.exercises.probes import most_at_once
 from course_lib.lesson.guard import Limits, Seen
 
 __all__ = ["EXERCISES"]
@@ -14,7 +15,6 @@ __all__ = ["EXERCISES"]
 ITEMS = 120
 CLERKS = 4
 OFTEN = 2 * CLERKS  # entries; one a clerk is enough
-FAIR = ITEMS // (4 * CLERKS)  # items that each of four clerks prices at least
 
 
 def book(folder: Path) -> Book:
@@ -24,21 +24,25 @@ def book(folder: Path) -> Book:
 
 def _judge(seen: Seen, folder: Path) -> Finding:
     priced, entered = book(folder).done()
-    items = {item for item, _ in priced} & set(range(ITEMS))
-    clerks = sum(count >= FAIR for count in Counter(thread for _, thread in priced).values())
+    items = {one.item for one in priced} & set(range(ITEMS))
+    shares = Counter(one.thread for one in priced)
+    fair = ITEMS // (4 * max(CLERKS, len(shares)))  # a quarter of an even share
+    clerks = sum(count >= fair for count in shares.values())
+    at_once = most_at_once((one.start for one in priced), (one.stop for one in priced))
     total = sum(100 + item * item % 97 for item in range(ITEMS))
     rows = (
         Row("different items priced", f"{len(items)}", f"{ITEMS}", len(items) == ITEMS),
         Row("total in the book", f"{sum(entered)}", f"{total}", sum(entered) == total),
         Row("clerks at work", f"{clerks}", f"{CLERKS} or more", clerks >= CLERKS),
+        Row("items being priced at once, at most", f"{at_once}", "2 or more", at_once >= 2),
         Row("entries", f"{len(entered)}", f"at most {OFTEN}", 0 < len(entered) <= OFTEN),
     )
-    advice = _advise(len(items), sum(entered) == total, clerks, len(entered))
+    advice = _advise(len(items), sum(entered) == total, clerks, len(entered), at_once)
     # How threads share the items may be luck; the rest isn't.
-    return Finding(rows, advice, certain=not all(row.ok for row in rows[:2] + rows[3:]))
+    return Finding(rows, advice, certain=not all(row.ok for row in rows[:2] + rows[4:]))
 
 
-def _advise(items: int, right: bool, clerks: int, entries: int) -> str:
+def _advise(items: int, right: bool, clerks: int, entries: int, at_once: int) -> str:
     if not items:
         return "No item was priced: `book.price(item)` says what an item costs."
     if items < ITEMS:
@@ -59,6 +63,11 @@ def _advise(items: int, right: bool, clerks: int, entries: int) -> str:
         return (
             f"The book was needed {entries} times, and each time the other clerks may have had to "
             "wait. Does each price have to be in it at once?"
+        )
+    if at_once < 2:
+        return (
+            "The book is seldom needed, but only one item is priced at a time: the clerks wait for "
+            "each other all the same. Is there a lock around the pricing?"
         )
     return "Each clerk keeps a sum, and needs the book once: hardly anything is left to wait for."
 

@@ -6,15 +6,26 @@ import os
 import threading
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from course_lib.programs.notes import note, notes
+from course_lib.record import clock
 from course_lib.tasks import digest
 
-__all__ = ["Book"]
+__all__ = ["Book", "Priced"]
 
 DIGESTS = 30  # blocks of 64 KiB to hash: a millisecond or so
 
 _BOOK = threading.Lock()
+
+
+class Priced(NamedTuple):
+    """An item that was priced: which, by whom, and when."""
+
+    item: int
+    thread: str
+    start: int
+    stop: int
 
 
 class Book:
@@ -28,19 +39,28 @@ class Book:
 
     def price(self, item: int) -> int:
         """Return what item number so-and-so costs; it takes a moment to find out."""
+        start = clock()
         digest(DIGESTS)
         time.sleep(0.002)  # so that other threads have their turn, however few the cores
-        note(self.path, f"price {item} {os.getpid()}/{threading.get_ident()}")
+        note(self.path, f"price {item} {whose()} {start} {clock()}")
         return 100 + item * item % 97
 
     def add(self, amount: int) -> None:
         """Enter an amount. One enters at a time; the others wait."""
         with _BOOK:
             time.sleep(0.001)
-            note(self.path, f"add {amount} {os.getpid()}/{threading.get_ident()}")
+            note(self.path, f"add {amount}")
 
-    def done(self) -> tuple[list[tuple[int, str]], list[int]]:
-        """Return the items priced, each with its thread, and the amounts entered."""
+    def done(self) -> tuple[list[Priced], list[int]]:
+        """Return the items priced, and the amounts entered."""
         rows = [line.split() for line in notes(self.path)]
-        priced = [(int(number), thread) for kind, number, thread in rows if kind == "price"]
-        return priced, [int(number) for kind, number, _ in rows if kind == "add"]
+        priced = [
+            Priced(int(item), thread, int(start), int(stop))
+            for kind, item, thread, start, stop in (row for row in rows if row[0] == "price")
+        ]
+        return priced, [int(row[1]) for row in rows if row[0] == "add"]
+
+
+def whose() -> str:
+    """Return which thread this is, of which process."""
+    return f"{os.getpid()}/{threading.get_ident()}"
