@@ -97,6 +97,8 @@ WELL = {
     "busy": 1.5,
     "workers": 2,
     "gap": 0.02,
+    "longest": 0.15,
+    "calm": True,
     "in_hand": 48,
 }
 STOPPED = {"took": 0.2, "prompt": 2.0, "presses": 1, "after": 0, "broken": 0, "raised": ""}
@@ -118,7 +120,7 @@ OTHERWISE: dict[str, tuple[dict[str, Any], str]] = {
     "few at once": ({"at_once": 3, "share_one": 0.5, "share": 0.3}, "Have more of them under way"),
     "workers that idle": ({"share": 0.5, "busy": 0.8}, "But not at the same time"),
     "all in memory": ({"in_hand": 200}, "memory would run out"),
-    "pauses": ({"gap": 0.4}, "the heart stood still for 0.4 s"),
+    "pauses": ({"gap": 0.4, "calm": False}, "the heart stood still for 0.4 s"),
     "not quite": ({"share": 0.7}, "at 70% of the bound"),
     "nearly": ({"share": 0.84}, "another try may pass"),
 }
@@ -157,7 +159,7 @@ def test_each_fault_is_told_apart(name: str) -> None:
 
 def test_what_is_asked_for_must_hold_in_one_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capstone, "several", lambda: True)
-    fast, sound = WELL | {"gap": 0.9}, WELL | {"share": 0.7}
+    fast, sound = WELL | {"gap": 0.9, "calm": False}, WELL | {"share": 0.7}
     many = WELL | {"in_hand": 200, "share": 0.7}
     for turns in ([fast, sound], [WELL, many], [WELL | {"workers": 1}, sound]):
         found = exercise(KEY).judge(

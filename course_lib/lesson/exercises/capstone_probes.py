@@ -41,7 +41,7 @@ LEVEL = 0.6  # of the bound, for the first two levels
 FEW = 3  # turns that are always granted
 TIME = 12.0  # seconds, after which no other turn is begun
 ALONE = 0.8  # of the thumbnails: who makes more has hardly any help
-GAP = 0.15  # seconds between two beats of the heart
+GAP = 0.15  # seconds between two beats of the heart, where no others use the cores
 PROMPT = 2.0  # seconds from an interrupt to the end, where no others use the cores
 MANY = 2000  # pictures of the run that is stopped
 STOP = 0.4  # seconds after its first thumbnail
@@ -120,6 +120,8 @@ class Trial:
         told = watched.asked()
         others = max(0.0, busy_so_far() - busy - (_cpu() - cpu) - (told["cpu"] - before)) / wall
         usable = min(CORES, machine().usable_cores)
+        cores = max(0.5, usable - others)
+        longest = GAP * usable / cores  # a heart, too, has to wait for a core
         done = watched.dithered()
         by = Counter(worker for _, worker in done)
         served = [stop for _, status, _, stop in told["asked"] if status == 200]
@@ -128,13 +130,15 @@ class Trial:
             "pictures": len(watched.numbers),
             "wall": wall,
             "dither": math.fsum(cpu for cpu, _ in done) / max(1, len(done)),
-            "cores": max(0.5, usable - others),
+            "cores": cores,
             "others": others,
             "at_once": most_at_once((start for start, _ in flights), (stop for _, stop in flights)),
             "in_flight": sum(stop - start for start, stop in flights) / 1e9 / wall,
             "busy": math.fsum(cpu for cpu, _ in done) / wall,
             "workers": len(by) if max(by.values(), default=0) <= ALONE * len(done) else 1,
             "gap": gap,
+            "longest": longest,
+            "calm": gap < longest,
             "in_hand": most_at_once(served, (at for _, at in watched.saved())),
             "made": len(done),
             "served": len(served),
@@ -204,12 +208,12 @@ def _enough(turns: list[dict[str, Any]]) -> bool:
 
 def _reached(turns: list[dict[str, Any]]) -> bool:
     best = best_of(turns)
-    return bool(best["share"] >= ENOUGH and best["gap"] < GAP)
+    return bool(best["share"] >= ENOUGH and best["calm"])
 
 
 def best_of(turns: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the turn that came nearest to its bound, of those without a pause if there are any."""
-    return max(turns, key=lambda turn: (turn["gap"] < GAP, float(turn["share"])))
+    return max(turns, key=lambda turn: (turn["calm"], float(turn["share"])))
 
 
 def several() -> bool:
