@@ -20,7 +20,7 @@ import pytest
 from course_lib import machine
 from course_lib.lesson import exercise as exercises
 from course_lib.lesson.exercise import Finding, Row, Verdict, check, exercise
-from course_lib.lesson.exercises import LESSONS, definitions, quadrant
+from course_lib.lesson.exercises import LESSONS, definitions, quadrant, timelines
 from course_lib.lesson.exercises.probes import Tally
 from course_lib.lesson.guard import SIGN, Limits, Seen, guarded
 from course_lib.record import clock
@@ -183,6 +183,56 @@ WRONG_PIPELINES = {
         "def program(grind, brew, cups):\n    for cup in cups:\n        brew(grind(cup))\n",
         "while it is brewed, nobody grinds",
     ),
+    "a future": (
+        (
+            f"{POOL}def program(grind, brew, cups):\n"
+            "    with ThreadPoolExecutor(1) as b, ThreadPoolExecutor(1) as g:\n"
+            "        for cup in cups:\n            b.submit(brew, g.submit(grind, cup))\n"
+        ),
+        "You gave `brew` a future; it needs its `.result()`",
+    ),
+    "a coroutine": (
+        (
+            "import asyncio\nasync def program(grind, brew, cups):\n    for cup in cups:\n"
+            "        one = asyncio.to_thread(grind, cup)\n        brew(one)\n        await one\n"
+        ),
+        "is still to be awaited",
+    ),
+    "all cups as one": (
+        "def program(grind, brew, cups):\n    brew([grind(cup) for cup in cups])\n",
+        "cup by cup",
+    ),
+    "brewed meanwhile": (
+        (
+            f"{POOL}def program(grind, brew, cups):\n"
+            "    with ThreadPoolExecutor(2) as pool:\n        for cup in cups:\n"
+            "            both = pool.submit(grind, cup), pool.submit(brew, f'{cup}+grind')\n"
+            "            [one.result() for one in both]\n"
+        ),
+        "brewed before it was ground",
+    ),
+    "two by two": (
+        (
+            f"{POOL}def program(grind, brew, cups):\n    for n in (0, 2, 4):\n"
+            "        with ThreadPoolExecutor(1) as b, ThreadPoolExecutor(1) as g:\n"
+            "            list(b.map(brew, g.map(grind, cups[n : n + 2])))\n"
+        ),
+        "a station wait although a cup is there",
+    ),
+}
+RIGHT_PIPELINES = {
+    "mapped": (
+        f"{POOL}def program(grind, brew, cups):\n"
+        "    with ThreadPoolExecutor(1) as b, ThreadPoolExecutor(1) as g:\n"
+        "        list(b.map(brew, g.map(grind, cups)))\n"
+    ),
+    "a queue": (
+        "from queue import Queue\nfrom threading import Thread\n"
+        "def program(grind, brew, cups):\n    line = Queue()\n"
+        "    def brewer():\n        for _ in cups:\n            brew(line.get())\n"
+        "    thread = Thread(target=brewer)\n    thread.start()\n"
+        "    for cup in cups:\n        line.put(grind(cup))\n    thread.join()\n"
+    ),
 }
 LOOPS = "sum(i * i for i in range(3_000_000))"
 WRONG_BOTH = {
@@ -240,8 +290,21 @@ WRONG_JUGGLE = {
         "threads served: those are",
     ),
     "too few places": (SEMAPHORE.format(3, "await serve.later(n)", 12), "with too few places"),
-    "too few": (SEMAPHORE.format(9, "await serve.later(n)", 9), "Only 9 of 12"),
-    "the same one": (SEMAPHORE.format(12, "await serve.later(0)", 12), "Only 1 of 12"),
+    "too few": (SEMAPHORE.format(9, "await serve.later(n)", 9), "Only 9 of the 12"),
+    "the same one": (SEMAPHORE.format(12, "await serve.later(0)", 12), "Only 1 of the 12"),
+    "from one": (SEMAPHORE.format(12, "await serve.later(n + 1)", 12), "Only 11 of the 12"),
+    "called, and no more": (
+        "def program(serve):\n    for n in range(12):\n        serve.later(n)\n",
+        "nothing awaited it",
+    ),
+    "begun, and not awaited": (
+        (
+            "import asyncio\nasync def program(serve):\n"
+            "    kept = [asyncio.create_task(serve.later(n)) for n in range(12)]\n"
+            "    await asyncio.sleep(0)\n"
+        ),
+        "so it never ran (to its end)",
+    ),
 }
 WRONG_FOUR = {
     "asleep": ("import time\ndef program(serve):\n    time.sleep(0.1)\n", "never called"),
@@ -258,8 +321,16 @@ WRONG_FOUR = {
         ),
         "wait for the slowest",
     ),
+    "a share for each": (
+        (
+            f"{POOL}def program(serve):\n    def some(first):\n"
+            "        for n in range(first, 12, 4):\n            serve(n)\n"
+            "    with ThreadPoolExecutor(4) as pool:\n        list(pool.map(some, range(4)))\n"
+        ),
+        "was given its orders beforehand",
+    ),
     "blocking": (SEMAPHORE.format(4, "serve(n)", 12), "while one order brews, no other"),
-    "too few": (SEMAPHORE.format(4, "await serve.later(n)", 10), "Only 10 of 12"),
+    "too few": (SEMAPHORE.format(4, "await serve.later(n)", 10), "Only 10 of the 12"),
 }
 WRONG_COMPOSE = {
     "nothing": ("def program(read, query, render, requests):\n    pass\n", "None of the three"),
@@ -420,6 +491,27 @@ def test_wrong_pipelines_are_told_what_is_wrong(name: str) -> None:
     verdict = check("03_timelines/pipeline", written(code))
     assert verdict.passed is False
     assert feedback in text_of(verdict)
+
+
+@pytest.mark.parametrize("name", RIGHT_PIPELINES)
+def test_any_pipeline_passes(name: str) -> None:
+    verdict = check("03_timelines/pipeline", written(RIGHT_PIPELINES[name]))
+    assert verdict.passed, text_of(verdict)
+
+
+def test_five_orders_in_flight_are_enough() -> None:
+    code = SEMAPHORE.format(5, "await serve.later(n)", 12)
+    verdict = check("04_coffee_bar/juggle", written(code))
+    assert verdict.passed, text_of(verdict)
+
+
+@pytest.mark.parametrize("given", ["", "two words", ["one", "two"], "a\nb c", None])
+def test_a_station_writes_down_whatever_it_is_given(given: Any, tmp_path: Path) -> None:
+    grind, brew = timelines.stations(tmp_path)
+    grind("cup1")
+    assert brew(given) == f"{given}+brew"
+    assert [cup for *_, cup in brew.done()] == [" ".join(str(given).split())]
+    assert [cup for *_, cup in grind.done()] == ["cup1"]
 
 
 def test_each_wrong_attempt_has_feedback_of_its_own() -> None:

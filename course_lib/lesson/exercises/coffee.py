@@ -14,13 +14,18 @@ __all__ = ["EXERCISES"]
 
 ORDERS = 12
 PLACES = 4
-ENOUGH = 4.8  # counts as five in flight: to start them takes a moment, too
+ENOUGH = 5  # orders in flight, at some moment
 FULL = 3.0  # orders in flight; four at a time, then the next four, reach 2.5 at most
 
 
 def served(folder: Path) -> Serve:
     """Return the `serve` that the program is given."""
     return Serve(folder / "served")
+
+
+def different(done: Sequence[Served]) -> int:
+    """Return how many of the twelve orders were served; once more doesn't count."""
+    return len({one.number for one in done} & {*range(ORDERS)})
 
 
 def mean(done: Sequence[Served]) -> float:
@@ -34,13 +39,18 @@ def most(done: Sequence[Served]) -> int:
 
 
 def _row_of_served(done: Sequence[Served]) -> Row:
-    count = len({one.number for one in done})
-    return Row("different orders served", f"{count}", f"{ORDERS}", count >= ORDERS)
+    count = different(done)
+    return Row(f"served of orders 0 to {ORDERS - 1}", f"{count}", f"{ORDERS}", count == ORDERS)
 
 
-def _not_served(done: Sequence[Served]) -> str:
+def _not_served(done: Sequence[Served], lost: int) -> str:
     """Say what is wrong with what was served at all; empty if all twelve were."""
-    count = len({one.number for one in done})
+    count = different(done)
+    if count < ORDERS and lost > 0:
+        return (
+            "You called `serve.later`, but nothing awaited it, so it never ran (to its end). Await "
+            "all twelve: `asyncio.gather`."
+        )
     if not done:
         return "`serve` was never called: only orders that it served count."
     if any(one.kind == "blocked" for one in done):
@@ -49,7 +59,7 @@ def _not_served(done: Sequence[Served]) -> str:
             "while one order brews, no other gets a turn. Coroutines wait by `await serve.later(n)`."
         )
     if count < ORDERS:
-        return f"Only {count} of {ORDERS} were served."
+        return f"Only {count} of the {ORDERS} orders, 0 to {ORDERS - 1}, were served."
     return ""
 
 
@@ -57,19 +67,20 @@ def _not_served(done: Sequence[Served]) -> str:
 
 
 def _judge_juggle(seen: Seen, folder: Path) -> Finding:
-    done = served(folder).done()
-    at_once, threads = mean(done), len({one.thread for one in done})
+    serve = served(folder)
+    done = serve.done()
+    at_once, threads = most(done), len({one.thread for one in done})
     rows = (
         _row_of_served(done),
-        Row("orders in flight", f"{at_once:.2f}", "5 or more", at_once >= ENOUGH),
+        Row("most orders in flight", f"{at_once}", f"{ENOUGH} or more", at_once >= ENOUGH),
         Row("threads that served", f"{threads}", "1", threads == 1),
     )
-    return Finding(rows, _advise_juggle(done, at_once, threads), certain=at_once < 1.5)
+    # One after the other is no noise, and neither are more threads.
+    advice = _not_served(done, serve.lost()) or _advise_juggle(done, at_once, threads)
+    return Finding(rows, advice, certain=at_once < 2 or threads > 1)
 
 
-def _advise_juggle(done: Sequence[Served], at_once: float, threads: int) -> str:
-    if wrong := _not_served(done):
-        return wrong
+def _advise_juggle(done: Sequence[Served], at_once: int, threads: int) -> str:
     if threads > 1:
         return (
             f"{threads} threads served: those are {threads} baristas, of whom each stands and "
@@ -77,9 +88,9 @@ def _advise_juggle(done: Sequence[Served], at_once: float, threads: int) -> str:
         )
     if at_once >= ENOUGH:
         return "One thread, and while one order brews, it begins the next: one barista who juggles."
-    if at_once > 1.5:
+    if at_once > 1:
         return (
-            f"They overlap, but only about {at_once:.1f} at once: something lets no more through, "
+            f"They overlap, but never more than {at_once} at once: something lets no more through, "
             "as a semaphore with too few places does."
         )
     if any(one.kind == "loop" for one in done):
@@ -93,13 +104,13 @@ def _advise_juggle(done: Sequence[Served], at_once: float, threads: int) -> str:
 JUGGLE = Exercise(
     title="One barista who juggles",
     asked=(
-        "Write a function that takes `serve` and serves orders 0 to 11, with at least five in "
-        "flight, all by one thread. `serve(n)` makes its thread wait while order n brews; in a "
+        "Write a function that takes `serve` and serves orders 0 to 11, at some moment with at "
+        "least five in flight, all by one thread. `serve(n)` makes its thread wait while order n brews; in a "
         "coroutine, `await serve.later(n)` makes only the coroutine wait."
     ),
     starter="def program(serve):\n    for n in range(12):\n        serve(n)\n",
     hints=(
-        "What can a barista do while a coffee brews? Which model of this lesson had one thread?",
+        "What can a barista do while a coffee brews? Which model of this lesson had one thread, and many in flight?",
         "An event loop: make it `async def program(serve)`, and use `serve.later(n)`.",
         "`await asyncio.gather(...)` starts all the coroutines that it is given, then waits for all.",
     ),
@@ -114,7 +125,8 @@ JUGGLE = Exercise(
 
 
 def _judge_four(seen: Seen, folder: Path) -> Finding:
-    done = served(folder).done()
+    serve = served(folder)
+    done = serve.done()
     at_once, highest = mean(done), most(done)
     rows = (
         _row_of_served(done),
@@ -123,12 +135,11 @@ def _judge_four(seen: Seen, folder: Path) -> Finding:
     )
     # Too many at once are no noise, and neither are too few by so much.
     certain = highest > PLACES or at_once < 2
-    return Finding(rows, _advise_four(done, at_once, highest), certain=certain)
+    advice = _not_served(done, serve.lost()) or _advise_four(at_once, highest)
+    return Finding(rows, advice, certain=certain)
 
 
-def _advise_four(done: Sequence[Served], at_once: float, highest: int) -> str:
-    if wrong := _not_served(done):
-        return wrong
+def _advise_four(at_once: float, highest: int) -> str:
     if highest > PLACES:
         return (
             f"{highest} orders were in flight at once, and the machine has {PLACES} places. "
@@ -141,8 +152,8 @@ def _advise_four(done: Sequence[Served], at_once: float, highest: int) -> str:
     if at_once >= FULL:
         return "Whoever is done makes room for the next: four places, and hardly ever an empty one."
     return (
-        "Four at once, but then places stay empty: it looks as if the next orders wait for the "
-        "slowest of those before them. Let one begin whenever *any* is done."
+        "Four at once, but then places stay empty: either the next ones wait for the slowest of a "
+        "batch, or each worker was given its orders beforehand. Let whoever is done take the next."
     )
 
 

@@ -75,12 +75,13 @@ class Station:
         """Work on a cup; whoever asks waits."""
         start = clock()
         time.sleep(WAIT)
-        note(self.path, f"{start} {clock()} {self.name} {cup}")
+        words = " ".join(f"{cup}".split())  # on one line, whatever it is that was given
+        note(self.path, f"{start} {clock()} {self.name} {words}")
         return f"{cup}+{self.name}"
 
     def done(self) -> list[tuple[int, int, str]]:
-        """Return what this station did: start, stop, cup."""
-        rows = (line.split() for line in notes(self.path))
+        """Return what this station did: start, stop, cup (as text)."""
+        rows = (line.split(" ", 3) for line in notes(self.path))
         return [
             (int(start), int(stop), cup) for start, stop, name, cup in rows if name == self.name
         ]
@@ -112,8 +113,12 @@ class Serve:
         time.sleep(self.brewing(number))
         return self._note(number, start, kind)
 
-    async def later(self, number: int) -> str:
-        """Serve order number so-and-so; only the coroutine waits while it brews."""
+    def later(self, number: int) -> Coroutine[Any, Any, str]:
+        """Serve order number so-and-so; only the coroutine waits. The call itself is noted."""
+        note(f"{self.path}-later", str(number))
+        return self._later(number)
+
+    async def _later(self, number: int) -> str:
         start = clock()
         spin(HANDS)
         await asyncio.sleep(self.brewing(number))
@@ -132,6 +137,10 @@ class Serve:
         """Return what was written down."""
         rows = (line.split() for line in notes(self.path))
         return [Served(int(n), int(start), int(stop), *rest) for n, start, stop, *rest in rows]
+
+    def lost(self) -> int:
+        """Return how many calls of `later` nothing has awaited to their end."""
+        return len(notes(f"{self.path}-later")) - sum(one.kind == "loop" for one in self.done())
 
 
 class Tally:
