@@ -95,6 +95,9 @@ def fit_amdahl(workers: ArrayLike, speedup: ArrayLike, overhead: Fit | float | N
     share, _ = _least_squares(column, 1 / s - 1 / n, s)
     ends = []
     for away in (min(0.0, *lost), max(0.0, *lost)):
+        if np.isinf(away):  # an overhead that was measured only once may be anything
+            ends.append(away)
+            continue
         serial, half = _least_squares(column, 1 / s - 1 / n - away, s)
         ends += [1 - serial[0] - half[0], 1 - serial[0] + half[0]]
     return Fit(_within(1 - share[0]), (_within(min(ends)), _within(max(ends))))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from math import inf, nan
@@ -289,6 +290,9 @@ def test_one_worker_tells_of_overhead_only() -> None:
 def test_one_worker_beside_others_is_the_measure_and_no_measurement_of_overhead() -> None:
     lost = 1 / 1.9 - 1 / 2
     assert list(laws.overhead([1, 2] * 3, [1, 1.9] * 3).interval) == pytest.approx([lost, lost])
+    once = laws.overhead([1, 2], [1, 1.9])
+    assert list(once.interval) == [-math.inf, math.inf]
+    assert list(laws.fit_amdahl([2, 2], [1.8, 1.81], overhead=once).interval) == [0, 1]
     assert laws.overhead([1, 1], [0.98, 0.96]).value == pytest.approx(1 / 0.97 - 1, abs=1e-3)
 
 
