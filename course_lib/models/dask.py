@@ -96,9 +96,8 @@ class Crew:
     token: str = field(default_factory=lambda: uuid4().hex)
     numbers: dict[str, int] = field(default_factory=dict)  # what a worker is called → its number
     clocks: dict[str, int] = field(default_factory=dict)  # address → ns that its clock is behind
-    calls: dict[asyncio.Future[Any], tuple[int, bytes]] = field(
-        default_factory=dict
-    )  # to be handed over
+    #: What is to be handed over: a task's number and its steps, by what its future is told to.
+    calls: dict[asyncio.Future[Any], tuple[int, bytes]] = field(default_factory=dict)
     done: set[Any] = field(default_factory=set)  # futures whose results are there, not yet here
     fetched: dict[str, Any] = field(default_factory=dict)  # results by their futures' keys
     fetching: asyncio.Lock = field(default_factory=asyncio.Lock)

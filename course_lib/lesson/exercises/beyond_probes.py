@@ -42,7 +42,8 @@ class Book:
         start = clock()
         digest(DIGESTS)
         time.sleep(0.002)  # so that other threads have their turn, however few the cores
-        note(self.path, f"price {item} {whose()} {start} {clock()}")
+        thread = f"{os.getpid()}/{threading.get_ident()}"
+        note(self.path, f"price {item} {thread} {start} {clock()}")
         return 100 + item * item % 97
 
     def add(self, amount: int) -> None:
@@ -59,8 +60,3 @@ class Book:
             for kind, item, thread, start, stop in (row for row in rows if row[0] == "price")
         ]
         return priced, [int(row[1]) for row in rows if row[0] == "add"]
-
-
-def whose() -> str:
-    """Return which thread this is, of which process."""
-    return f"{os.getpid()}/{threading.get_ident()}"

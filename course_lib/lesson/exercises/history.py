@@ -7,8 +7,8 @@ from pathlib import Path
 
 from course_lib.lesson.exercise import Exercise, Finding, Row
 from course_lib.lesson.exercises.history_probes import Account, Update, updates
+from course_lib.lesson.exercises.probes import most_at_once
 from course_lib.lesson.exercises.quadrant import overlap
-from course_lib.lesson.exercises.timelines import most_at_once
 from course_lib.lesson.guard import Limits, Seen
 
 __all__ = ["EXERCISES"]
@@ -48,7 +48,11 @@ def _judge(seen: Seen, folder: Path) -> Finding:
     ends = {update.account: update.value for update in done}  # the last one counts
     right = sum(ends.get(name) == value for name, value in right_balances().items())
     most = max(
-        most_at_once([(u.start, u.stop) for u in done if u.account == name]) for name in "ABCD"
+        most_at_once(
+            (u.start for u in done if u.account == name),
+            (u.stop for u in done if u.account == name),
+        )
+        for name in "ABCD"
     )
     at_once = overlap([(update.start, update.stop) for update in done])
     rows = (

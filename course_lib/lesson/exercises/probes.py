@@ -60,9 +60,9 @@ class Fetch:
         rows = (line.split() for line in notes(self.path))
         return [(int(start), int(stop), kind) for start, stop, kind in rows]
 
-    def called_later(self) -> int:
-        """Return how often `later` was called, whether or not it was awaited."""
-        return len(notes(f"{self.path}-later"))
+    def lost(self) -> int:
+        """Return how many calls of `later` nothing has awaited to their end."""
+        return len(notes(f"{self.path}-later")) - sum(kind == "loop" for *_, kind in self.done())
 
 
 class Station:

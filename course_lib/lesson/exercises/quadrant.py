@@ -34,8 +34,9 @@ def _judge_waits(seen: Seen, folder: Path) -> Finding:
     kinds = {kind for *_, kind in done}
     # One after the other is no noise: a slow machine makes them overlap less, but not so much less.
     late = len(ended) - len(done)
-    lost = fetch.called_later() - sum(kind == "loop" for *_, kind in ended)
-    advice = _advise_early(len(done), late, lost) or _advise_waits(seen, len(done), at_once, kinds)
+    advice = _advise_early(len(done), late, fetch.lost()) or _advise_waits(
+        seen, len(done), at_once, kinds
+    )
     return Finding(rows, advice, certain=at_once < 1.5)
 
 

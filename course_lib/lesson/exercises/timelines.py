@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from course_lib.lesson.exercise import Exercise, Finding, Row
-from course_lib.lesson.exercises.probes import Station
+from course_lib.lesson.exercises.probes import Station, most_at_once
 from course_lib.lesson.exercises.quadrant import overlap
 from course_lib.lesson.guard import Limits, Seen
 from course_lib.trace import WALL
@@ -26,7 +26,10 @@ def _judge(seen: Seen, folder: Path) -> Finding:
     grind, brew = (station.done() for station in stations(folder))
     ground = {f"{cup}+grind": stop for _, stop, cup in reversed(grind)}  # when, the first time
     whole = {cup for start, _, cup in brew if cup in GROUND and ground.get(cup, start + 1) <= start}
-    most = max(most_at_once([(a, b) for a, b, _ in done]) for done in (grind, brew))
+    most = max(
+        most_at_once((start for start, *_ in done), (stop for _, stop, _ in done))
+        for done in (grind, brew)
+    )
     at_work = overlap([(start, stop) for start, stop, _ in grind + brew])
     rows = (
         Row(
@@ -84,16 +87,6 @@ def _advise(
         "One cup after the other: while it is brewed, nobody grinds. The next cup could enter as soon "
         "as the first station is free."
     )
-
-
-def most_at_once(spans: list[tuple[int, int]]) -> int:
-    """Return how many of the spans there are at once, at most."""
-    edges = sorted([(start, 1) for start, _ in spans] + [(stop, -1) for _, stop in spans])
-    most = now = 0
-    for _, change in edges:
-        now += change
-        most = max(most, now)
-    return most
 
 
 PIPELINE = Exercise(
