@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import median
 from typing import Any
 
@@ -44,14 +45,19 @@ class Scaling:
     others: float = 0.0
 
     @property
-    def pairs(self) -> tuple[list[int], list[float]]:
-        """Workers and speed-ups, one of each a run: what `laws.fit_amdahl` takes."""
+    def rounds(self) -> tuple[list[list[int]], list[list[float]]]:
+        """Workers and speed-ups, a row a round: what `laws.fit_amdahl` takes."""
         speedups = [
-            a / max(b, 1e-9)
+            [a / max(b, 1e-9) for a, b in zip(alone, together, strict=True)]
             for alone, together in zip(self.alone, self.together, strict=True)
-            for a, b in zip(alone, together, strict=True)
         ]
-        return [*self.counts] * len(self.alone), speedups
+        return [[*self.counts] for _ in speedups], speedups
+
+    @property
+    def pairs(self) -> tuple[list[int], list[float]]:
+        """Workers and speed-ups, one of each a run."""
+        workers, speedups = self.rounds
+        return [*chain(*workers)], [*chain(*speedups)]
 
     @property
     def best(self) -> dict[int, float]:

@@ -24,11 +24,11 @@ def rows(quick: bool = False) -> list[Row]:
         work, control = archive(asked, 0.2), archive(1.0, 0.2)
         truth, off, quiet, outside, blind = work.parallel_fraction, [], [], 0, 0
         for _ in range(repeats):
-            overhead = laws.overhead(*scaling(control.close, counts, budget=budget).pairs)
+            overhead = laws.overhead(*scaling(control.close, counts, budget=budget).rounds)
             seen = scaling(work.close, counts, budget=budget)
-            low, high = laws.fit_amdahl(*seen.pairs, overhead=overhead).interval
+            low, high = laws.fit_amdahl(*seen.rounds, overhead=overhead).interval
             outside += not low <= truth <= high
-            low, high = laws.fit_amdahl(*seen.pairs, overhead=0).interval
+            low, high = laws.fit_amdahl(*seen.rounds, overhead=0).interval
             blind += not low <= truth <= high
             off.append(100 * (seen.best[most] / laws.amdahl(truth, most) - 1))
             quiet += off[-1:] * (not seen.noise)

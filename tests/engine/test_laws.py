@@ -204,6 +204,7 @@ def test_what_is_no_number_in_the_range_is_named(
         (lambda: laws.hill_marty(0.9, 4, 1, "big"), "chip must be one of symmetric, .* not 'big'"),  # type: ignore[arg-type]
         (lambda: laws.amdahl([0.9, 0.8], [1, 2, 3]), r"parallel_fraction \(2,\), workers \(3,\)"),
         (lambda: laws.fit_amdahl([1, 2], [1]), r"pairs.* not of shapes \(2,\) and \(1,\)"),
+        (lambda: laws.fit_amdahl([[[2]]], [[[2]]]), r"pairs.* not of shapes \(1, 1, 1\)"),
         (lambda: laws.fit_amdahl([1, 1], [1, 1]), "workers must be more than 1 in some"),
         (lambda: laws.fit_amdahl([], []), "workers must be more than 1 in some"),
         (lambda: laws.fit_amdahl([2], [nan]), "speedup must be more than 0, and finite, not nan"),
@@ -257,6 +258,46 @@ def test_the_interval_holds_the_true_fraction(
         ).interval
         held += low <= fraction <= high
     assert held >= 180  # 9 of 10
+
+
+@pytest.mark.parametrize("fraction", [0.5, 0.75, 0.9])
+@pytest.mark.parametrize("counts", [[1, 2], [1, 2, 4, 8], [1, 2, 4, 8, 16, 32]])
+def test_rounds_share_what_disturbed_their_run_on_one_worker(
+    fraction: float, counts: list[int]
+) -> None:
+    chance = np.random.default_rng(11)
+    blind = held = 0
+    for _ in range(200):
+        took = np.exp(0.02 * chance.standard_normal((7, len(counts)))) / laws.amdahl(
+            fraction, counts
+        )
+        workers, speedup = np.broadcast_to(counts, took.shape), took[:, :1] / took
+        fit = laws.fit_amdahl(workers, speedup, overhead=0)
+        bare = laws.fit_amdahl(workers.ravel(), speedup.ravel(), overhead=0)
+        held += fit.interval[0] <= fraction <= fit.interval[1]
+        blind += bare.interval[0] <= fraction <= bare.interval[1]
+        assert fit.value == bare.value
+        assert fit.interval[0] <= bare.interval[0] and fit.interval[1] >= bare.interval[1]
+    assert held >= 180
+    assert len(counts) < 4 or blind < 180  # taken one by one, they pass for more than they tell
+
+
+def test_rounds_give_what_their_own_fractions_give() -> None:
+    # Every row has the same weights, so this is Student's interval of one P a round.
+    serial = np.array([0.2, 0.24, 0.22, 0.26])
+    n = np.array([[2, 4, 8]] * 4)
+    s = 1 / (1 / n + serial[:, None] * (1 - 1 / n))
+    fit = laws.fit_amdahl(n, s, overhead=0)
+    half = 3.182 * serial.std(ddof=1) / 2
+    assert fit.value == pytest.approx(1 - serial.mean(), abs=1e-9)
+    assert list(fit.interval) == pytest.approx([fit.value - half, fit.value + half], abs=1e-9)
+
+
+def test_a_single_round_says_nothing_of_noise() -> None:
+    s = laws.amdahl(0.8, [[1, 2, 4, 8]]) * [[1, 1.01, 0.99, 1]]
+    assert list(laws.fit_amdahl([[1, 2, 4, 8]], s, overhead=0).interval) == [0, 1]
+    assert list(laws.fit_usl([[1, 2, 4, 8]], s).contention.interval) == [0, 1]
+    assert list(laws.overhead([[1, 2, 4, 8]], s).interval) == [-inf, inf]
 
 
 @pytest.mark.parametrize("fraction", [0.5, 0.75, 0.9])

@@ -24,11 +24,12 @@ def test_the_quickest_runs_count_and_each_round_gives_a_pair() -> None:
     assert MADE.seconds == {1: 2.0, 2: 1.1}
     assert MADE.curve == ([1, 2], [1.0, 2.0 / 1.1])
     assert MADE.pairs == ([1, 2, 1, 2], [1.0, 1.6, 1.0, 2.0])
+    assert MADE.rounds == ([[1, 2], [1, 2]], [[1.0, 1.6], [1.0, 2.0]])
     assert MADE.rows()[1] == ["2", "1.100", "1.82", "1.60 to 2.00"]
     page = MADE._repr_mimebundle_()
     assert "2 rounds" in page["text/html"]
     assert page["text/plain"] == "<Scaling 1: 1.00, 2: 1.82; 2 rounds>"
-    assert laws.fit_amdahl(*MADE.pairs).value == pytest.approx(0.875, abs=0.05)
+    assert laws.fit_amdahl(*MADE.rounds).value == pytest.approx(0.875, abs=0.05)
 
 
 def test_it_says_if_other_programs_disturbed_it() -> None:
