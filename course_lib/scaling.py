@@ -7,7 +7,6 @@ the round: what slows the whole machine for a while slows both sides.
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from itertools import chain
 from statistics import median
 from typing import Any
 
-from course_lib.machine import busy_so_far, machine
+from course_lib.machine import machine
 from course_lib.speedup import NOISY, Meter
 from course_lib.tasks import duration, whole
 
@@ -173,7 +172,7 @@ def scaling(
     chosen = worker_counts() if counts is None else [whole("counts", n, 1, MOST) for n in counts]
     order = sorted({1, *chosen})
     end = time.perf_counter() + budget
-    busy, meter = busy_so_far(), Meter()
+    meter = Meter()
     program(order[-1])  # warms up
     slow: list[tuple[float, ...]] = []
     quick: list[tuple[float, ...]] = []
@@ -185,9 +184,7 @@ def scaling(
         quick.append(tuple(together[n] for n in order))
         slow.append(tuple(each[n] for n in order))
         longest = max(longest, time.perf_counter() - began)
-    cpu, lasted = meter.read()
-    others = (busy_so_far() - busy - cpu) / lasted / (os.cpu_count() or 1)
-    return Scaling(tuple(order), tuple(slow), tuple(quick), min(max(others, 0.0), 1.0))
+    return Scaling(tuple(order), tuple(slow), tuple(quick), meter.others())
 
 
 def _took(program: Callable[[int], object], workers: int) -> float:

@@ -143,7 +143,7 @@ def speedup(baseline: Program, candidate: Program, budget: float = 4.5) -> Speed
     if not duration("budget", budget) > 0:
         raise ValueError(f"budget must be more than 0 seconds, not {budget!r}")
     end = time.perf_counter() + budget
-    busy, held, meter = busy_so_far(), throttled() or 0.0, Meter()
+    held, meter = throttled() or 0.0, Meter()
     first = _measured(programs[0])
     with observe() as seen:  # what the candidate does, which is only looked at once
         inside = programs[1]()
@@ -154,8 +154,7 @@ def speedup(baseline: Program, candidate: Program, budget: float = 4.5) -> Speed
         took = {number: _measured(programs[number]) for number in order}
         pairs.append((took[0], took[1]))
         guess = median(one.took + other.took for one, other in pairs)
-    cpu, lasted = meter.read()
-    others = max(0.0, busy_so_far() - busy - cpu) / lasted / (os.cpu_count() or 1)
+    others = meter.others()
     seen = inside if type(inside) is type(seen) else seen
     return _judged(pairs, others, (throttled() or 0.0) - held, seen)
 
@@ -172,12 +171,12 @@ def _program(what: str, given: Program) -> Callable[[], Any]:
 
 
 class Meter:
-    """Measures CPU time of this process and its children, and time on the clock, from now on."""
+    """Measures what this process and its children, and others, use of the machine from now on."""
 
     def __init__(self) -> None:
         from course_lib.hooks import children_cpu
 
-        self.children = children_cpu()
+        self.busy, self.children = busy_so_far(), children_cpu()
         self.cpu, self.start = time.process_time(), time.perf_counter()
 
     def read(self) -> tuple[float, float]:
@@ -186,6 +185,12 @@ class Meter:
 
         cpu, lasted = time.process_time() - self.cpu, time.perf_counter() - self.start
         return cpu + cpu_since(self.children), lasted
+
+    def others(self) -> float:
+        """Return the share of this machine that other programs have used so far."""
+        cpu, lasted = self.read()
+        used = max(0.0, busy_so_far() - self.busy - cpu)
+        return min(used / lasted / (os.cpu_count() or 1), 1.0)
 
 
 def _measured(program: Callable[[], Any]) -> Run:

@@ -29,6 +29,15 @@ WRONG_MANY = {
     "blocking": (GATHERED.format(100, "listen(n)", 10), "the one thread that all coroutines share"),
     "too few": (GATHERED.format(100, "await listen.later(n)", 99), "Only 99 of 100"),
     "a thread each": (THREADED.format(100, 100), "does nothing but wait"),
+    "returns early": (
+        (
+            "import asyncio, threading\ndef program(listen):\n    async def hear(n):\n"
+            "        await listen.later(n)\n    async def all_of_them():\n"
+            "        await asyncio.gather(*(hear(n) for n in range(100)))\n"
+            "    threading.Thread(target=asyncio.run, args=(all_of_them(),)).start()\n"
+        ),
+        "returned before 100 visitors were heard",
+    ),
     "a pool": (THREADED.format(16, 100), "one more in flight takes one more thread"),
     "a small pool": (THREADED.format(4, 100), "who listens to one"),
     "few places": (GATHERED.format(10, "await listen.later(n)", 100), "a semaphore lets too few"),

@@ -30,7 +30,8 @@ def listener(folder: Path) -> Listen:
 
 
 def _judge_many(seen: Seen, folder: Path) -> Finding:
-    done = listener(folder).done()
+    noted = listener(folder).done()
+    done = [one for one in noted if one.stop <= seen.returned]
     heard, threads = len({one.number for one in done}), len({one.thread for one in done})
     at_once = most_at_once([one.start for one in done], [one.stop for one in done])
     rows = (
@@ -39,7 +40,16 @@ def _judge_many(seen: Seen, folder: Path) -> Finding:
         Row("threads that listened", f"{threads}", f"1 to {FEW}", 1 <= threads <= FEW),
     )
     certain = at_once < MANY / 2 or threads > FEW  # no noise takes so much away, or adds threads
-    return Finding(rows, _advise_many(done, heard, at_once, threads), certain=certain)
+    early = _advise_early(len(noted) - len(done), "visitors were heard")
+    advice = early or _advise_many(done, heard, at_once, threads)
+    return Finding(rows, advice, certain=certain)
+
+
+def _advise_early(late: int, what: str) -> str:
+    """Say that a program has returned before all was done; nothing if it hasn't."""
+    if not late:
+        return ""
+    return f"Your program returned before {late} {what}: wait for what you start."
 
 
 def _advise_many(done: Sequence[Served], heard: int, at_once: int, threads: int) -> str:
@@ -109,7 +119,8 @@ def parts(folder: Path) -> tuple[Fetch, Crunch]:
 
 def _judge_mixed(seen: Seen, folder: Path) -> Finding:
     fetch, crunch = parts(folder)
-    done = crunch.done()
+    noted = crunch.done()
+    done = [one for one in noted if one.stop <= seen.returned]
     fetched = sorted(stop for _, stop, _ in fetch.done())
     after = sum(one.start >= at for one, at in zip(sorted(done), fetched, strict=False))
     pages = min(after, len({one.page for one in done} & {f"page {n}" for n in range(PAGES)}))
@@ -132,7 +143,9 @@ def _judge_mixed(seen: Seen, folder: Path) -> Finding:
         ),
     )
     certain = blocked > 0 or awaited < PAGES
-    return Finding(rows, _advise_mixed(done, pages, awaited, still), why_not, certain=certain)
+    early = _advise_early(len(noted) - len(done), "pages were crunched")
+    advice = early or _advise_mixed(done, pages, awaited, still)
+    return Finding(rows, advice, why_not, certain=certain)
 
 
 def stood_still(seen: Seen, done: Sequence[Crunched]) -> bool:
