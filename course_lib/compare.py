@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Cause", "Difference", "compare"]
 
 MOST = 12  # tasks that have a row of their own
-SLOWER = 0.1  # as a share: from here on a core isn't as quick as the simulated one
+PACE = 0.1  # as a share: from here on a core is quicker or slower than the simulated one
 
 
 def compare(simulated: Trace, measured: Trace) -> Difference:
@@ -100,12 +100,14 @@ class Difference:
         """Say what made this machine another one than was simulated; empty if nothing did."""
         declared = computed(self.simulated)
         slower = computed(self.measured) / declared - 1 if declared else 0.0
-        if self.measured.noise or not slower > SLOWER:
+        if self.measured.noise or not abs(slower) > PACE:
             return self.measured.noise
+        more = "more" if slower > 0 else "less"
+        when = "now" if slower > 0 else "then"
         return (
-            f"The same work took {slower:.0%} more CPU time than when this machine's pace was "
-            "measured: a core's clock may be lower now, others that can't be seen from here may use "
-            "it as well, or two of its hardware threads did this work side by side."
+            f"The same work took {abs(slower):.0%} {more} CPU time than when this machine's pace was "
+            f"measured: {when} a core's clock was lower, others that can't be seen from here used it "
+            "as well, or two of its hardware threads worked side by side."
         )
 
     def rows(self) -> Iterator[list[str]]:

@@ -2,7 +2,7 @@
 
 Both have the same tasks and the same workers; the simulated machine has the usable cores. How quick
 a core is, is measured anew before each round. Noisy rounds are left out and counted: those in which
-other programs took cores from this one, or the same work took more CPU time than just before.
+other programs took cores from this one, or the same work took another CPU time than just before.
 """
 
 from __future__ import annotations

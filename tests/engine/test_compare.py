@@ -35,14 +35,16 @@ def test_what_differs_and_by_how_much() -> None:
     rows = {row[0]: row[1:] for row in found.rows()}
     assert rows["makespan (s)"] == ["1.000", "2.000", "+1.000 (+100%)"]
     assert rows["B finished (s)"] == ["1.000", "2.000", "+1.000 (+100%)"]
-    assert "took 40% more CPU time" in found.noise
+    assert "took 40% more CPU time" in found.noise and "now a core" in found.noise
     assert "took 40% more CPU time" in found._repr_mimebundle_()["text/html"]
 
 
-def test_who_disturbed_the_run_is_said_first_and_a_little_slower_is_no_noise() -> None:
+def test_who_disturbed_the_run_is_said_first_and_a_little_of_another_pace_is_no_noise() -> None:
     tasks = [Task("A", compute(0.65)), Task("B", compute(0.65), at=0.5)]
     alike = compare(simulate(tasks, workers=1), made(0.1, 0.2))
     assert alike.noise == ""  # 1.4 of 1.3 seconds
+    slow = [Task("A", compute(1.0)), Task("B", compute(0.75), at=0.5)]
+    assert "took 20% less CPU time" in compare(simulate(slow, workers=1), made(0.1, 0.2)).noise
     disturbed = dataclasses.replace(
         made(0.1, 0.2), others=2.0, usable_cores=float(os.cpu_count() or 1)
     )
