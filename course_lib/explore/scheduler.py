@@ -92,7 +92,7 @@ def every_order(name: str, *plans: str) -> Search:
     Examples
     --------
     >>> every_order("lose")
-    18 of 20 orders (27 states)
+    18 of 20 orders (27 situations on the way)
     """
     level = levels()[one_of("name", name, tuple(levels()))]
     threads: dict[str, Any] = level["threads"]

@@ -237,7 +237,7 @@ class Search:
     example: tuple[int, ...]
 
     def __repr__(self) -> str:
-        return f"{self.reached:,} of {self.orders:,} orders ({self.states:,} states)"
+        return f"{self.reached:,} of {self.orders:,} orders ({self.states:,} situations on the way)"
 
 
 def search(level: Level) -> Search:

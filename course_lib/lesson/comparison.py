@@ -16,21 +16,33 @@ from course_lib.trace import ROOMS, WALL, Trace, html_table
 if TYPE_CHECKING:
     from course_lib.lesson.predict import Prediction
 
-__all__ = ["Comparison"]
+__all__ = ["HOW", "Comparison"]
 
+#: How what stands beside a prediction was found, and what the table is called then.
+HOW = {
+    "measured": "measurement",
+    "simulated": "simulation",
+    "calculated": "calculation",
+    "counted": "count",
+}
 NONE = "no prediction"
 Measured = Trace | float | str | Sequence[str]
 
 
 class Comparison:
-    """Predictions beside measurements: one picture where there are runs, and a table."""
+    """Predictions beside what was found: one picture where there are runs, and a table."""
 
-    def __init__(self, pairs: Sequence[tuple[Prediction, Measured]]) -> None:
+    def __init__(self, pairs: Sequence[tuple[Prediction, Measured]], how: str = "measured") -> None:
         self.pairs = list(pairs)
+        runs = [found for _, found in self.pairs if isinstance(found, Trace)]
+        all_simulated = bool(runs) and all(run.simulated for run in runs)
+        self.how = "simulated" if all_simulated and len(runs) == len(self.pairs) else how
 
     def __add__(self, other: Comparison) -> Comparison:
-        """Show two comparisons as one."""
-        return Comparison([*self.pairs, *other.pairs])
+        """Show two comparisons as one; they are of one kind, or a mixture passes for measured."""
+        return Comparison(
+            [*self.pairs, *other.pairs], self.how if self.how == other.how else "measured"
+        )
 
     @property
     def runs(self) -> list[tuple[Prediction, Trace]]:
@@ -55,15 +67,15 @@ class Comparison:
             and isinstance(measured, int | float)
             and math.isfinite(measured)
         ]
-        return numbers(lines) if lines else None
+        return numbers(lines, self.how) if lines else None
 
     def table(self) -> str:
-        """Return the table: what was predicted, what was measured."""
-        simulated = bool(self.runs) and all(map(is_simulated, (run for _, run in self.pairs)))
-        head = ["experiment", "predicted", "simulated" if simulated else "measured"]
+        """Return the table: what was predicted, what was found."""
+        head = ["experiment", "predicted", self.how]
         head += ["in flight", "cores busy"] * bool(self.runs)
-        caption = f"prediction and {'simulation' if simulated else 'measurement'}"
-        return html_table(caption, head, [row(*pair) for pair in self.pairs])
+        return html_table(
+            f"prediction and {HOW[self.how]}", head, [row(*pair) for pair in self.pairs]
+        )
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         picture = self.picture()
@@ -78,7 +90,7 @@ class Comparison:
 
     def _cannot_show(self) -> str:
         """Say what this machine can't show, where that matters."""
-        if all(is_simulated(run) for _, run in self.runs) or machine().usable_cores > WALL:
+        if all(run.simulated for _, run in self.runs) or machine().usable_cores > WALL:
             return ""
         return (
             f"<p><b>What can't be seen here:</b> this machine has {machine().usable_cores:g} usable "
@@ -105,11 +117,6 @@ def row(guess: Prediction, measured: Measured) -> list[str]:
         met = pair if guess.kind == "point" else measured.room
         seen += judged(came_true(guess.kind, guess.answer, met))
     return [guess.name, said, seen, *(f"{number:.2f}" for number in pair)]
-
-
-def is_simulated(measured: Measured) -> bool:
-    """Tell whether this is a run of the simulated machine."""
-    return isinstance(measured, Trace) and measured.simulated
 
 
 def judged(right: bool) -> str:

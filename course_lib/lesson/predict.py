@@ -10,10 +10,11 @@ from typing import Any
 import anywidget
 import traitlets
 
-from course_lib.lesson.comparison import Comparison
+from course_lib.lesson.comparison import HOW, Comparison
 from course_lib.lesson.progress import recall, remember, trouble
 from course_lib.machine import machine
 from course_lib.scripts import script
+from course_lib.tasks import one_of
 from course_lib.trace import ROOMS, WALL, Trace
 
 __all__ = ["Prediction", "predict"]
@@ -138,7 +139,9 @@ class Prediction(anywidget.AnyWidget):
         """
         self.answer = answer
 
-    def compare(self, measured: Trace | float | str | Sequence[str]) -> Comparison:
+    def compare(
+        self, measured: Trace | float | str | Sequence[str], how: str = "measured"
+    ) -> Comparison:
         """Put the answer beside what was measured, and remember both.
 
         Parameters
@@ -146,12 +149,18 @@ class Prediction(anywidget.AnyWidget):
         measured : Trace, float, str or sequence of str
             A run for a room or a point, a number for a number, the right one of other choices, all
             items in their order.
+        how : str
+            "measured"; or, if it was found in another way, "simulated", "calculated" or "counted".
+            Of a run, that is known.
 
         Raises
         ------
         TypeError
             If the question asked for something else.
+        ValueError
+            If `how` is none of these.
         """
+        one_of("how", how, tuple(HOW))
         seen = self._seen(measured)
         finite = not isinstance(seen, float | list) or all(
             not isinstance(n, float) or math.isfinite(n)
@@ -159,7 +168,7 @@ class Prediction(anywidget.AnyWidget):
         )
         if self.answer is not None and finite:
             self._save(measured=seen)
-        return Comparison([(self, measured)])
+        return Comparison([(self, measured)], how)
 
     def _seen(self, measured: Any) -> Any:
         """Return what was measured, in the form of an answer."""

@@ -1,4 +1,4 @@
-"""Numbers that were predicted, beside those that were measured."""
+"""Numbers that were predicted, beside those that were measured, simulated, calculated or counted."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from course_lib.pictures._style import COLORS, FONT, INK, Picture, quiet, show
 
 
-def numbers(rows: Sequence[tuple[str, float, float, str]]) -> Picture:
-    """Draw a line for each (name, predicted, measured, unit): hollow is predicted, filled measured.
+def numbers(rows: Sequence[tuple[str, float, float, str]], how: str = "measured") -> Picture:
+    """Draw a line for each (name, predicted, found, unit): hollow is predicted, filled measured.
+
+    What wasn't measured is a square; how it was found is written above.
 
     Raises
     ------
@@ -18,23 +20,23 @@ def numbers(rows: Sequence[tuple[str, float, float, str]]) -> Picture:
         If there is no row.
     """
     if not rows:
-        raise ValueError("rows must hold at least one (name, predicted, measured, unit)")
+        raise ValueError("rows must hold at least one (name, predicted, found, unit)")
     figure = Figure(figsize=(7.6, 0.5 + 0.8 * len(rows)), layout="constrained")
     every = figure.subplots(len(rows), squeeze=False)[:, 0]
-    for at, (axes, (name, predicted, measured, unit)) in enumerate(zip(every, rows, strict=True)):
+    for at, (axes, (name, predicted, found, unit)) in enumerate(zip(every, rows, strict=True)):
         color = COLORS[at % len(COLORS)]
-        low, high = min(0.0, predicted, measured), max(0.0, predicted, measured)
+        low, high = min(0.0, predicted, found), max(0.0, predicted, found)
         room = 0.08 * ((high - low) or 1.0)
         axes.set(xlim=(low - room, high + room), ylim=(-1, 1))
-        axes.plot([predicted, measured], [0, 0], color=color, linewidth=1, linestyle=":", zorder=2)
+        axes.plot([predicted, found], [0, 0], color=color, linewidth=1, linestyle=":", zorder=2)
         axes.plot(
             predicted, 0, "o", color=color, markersize=15, markerfacecolor="white",
             markeredgewidth=2, zorder=3, clip_on=False,
         )  # fmt: skip
         axes.plot(
-            measured,
+            found,
             0,
-            "o",
+            "o" if how == "measured" else "s",
             color=color,
             markersize=9,
             markeredgecolor=INK,
@@ -46,11 +48,10 @@ def numbers(rows: Sequence[tuple[str, float, float, str]]) -> Picture:
         quiet(axes)
         axes.spines["left"].set_visible(False)
         axes.tick_params(axis="y", length=0)
-    every[0].set_title("filled: measured     hollow: predicted", loc="left", fontsize=11, color=INK)
+    key = f"{'filled' if how == 'measured' else 'square'}: {how}     hollow: predicted"
+    every[0].set_title(key, loc="left", fontsize=11, color=INK)
     said = [
-        f"{name}: predicted {predicted:.3g} {unit}, measured {measured:.3g} {unit}".replace(
-            " ,", ","
-        )
-        for name, predicted, measured, unit in rows
+        f"{name}: predicted {predicted:.3g} {unit}, {how} {found:.3g} {unit}".replace(" ,", ",")
+        for name, predicted, found, unit in rows
     ]
     return show(figure, "; ".join(said).strip() + ".")

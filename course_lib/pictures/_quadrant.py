@@ -84,7 +84,7 @@ def quadrant(
                 linestyle=":",
                 zorder=2,
             )
-        _label(axes, name, place.get("measured") or place["predicted"], taken)
+        _label(axes, name, place.get("measured") or place["predicted"], color, taken)
     for axis, (bottom, top) in ((axes.xaxis, (left, right)), (axes.yaxis, (low, high))):
         ticks = [t for t in (0.5, 1, 2, 4, 8, 16, 32, 64, 256, 1024, 4096) if bottom <= t <= top]
         names = [f"{t:g}" for t in ticks]
@@ -110,13 +110,20 @@ def spot(name: str) -> tuple[float, float]:
 
 
 def _label(
-    axes: Axes, name: str, point: tuple[float, float], taken: list[tuple[float, float, int]]
+    axes: Axes,
+    name: str,
+    point: tuple[float, float],
+    color: str,
+    taken: list[tuple[float, float, int]],
 ) -> None:
-    """Write a mark's name beside it: away from the walls, and not over another name."""
+    """Write a mark's name beside it: away from the walls, and not over another name.
+
+    If it had to move farther away for that, a line leads to it.
+    """
     side = -1 if 0.4 < point[0] <= WALL else 1
     step = -16 if point[1] <= WALL else 16
     x, y = axes.transData.transform(point) * 72 / axes.figure.dpi  # in points
-    height = y + step / 2
+    height = near = y + step / 2
     while any(
         s == side and abs(at - x) < 110 and abs(other - height) < 15 for at, other, s in taken
     ):
@@ -133,6 +140,7 @@ def _label(
         in_layout=False,  # however many there are, the axes keep their size
         parse_math=False,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
+        arrowprops={"arrowstyle": "-", "color": color, "linewidth": 1} if height != near else None,
         **FONT,
     )
 

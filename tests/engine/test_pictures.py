@@ -379,6 +379,16 @@ def test_a_quadrant_says_its_rooms_its_axes_and_what_the_marks_mean() -> None:
     assert not any("hollow" in text for text in words(quadrant({"eight": EIGHT})))
 
 
+def test_a_line_leads_from_a_mark_to_a_name_that_had_to_move() -> None:
+    def lines(runs: dict[str, Trace]) -> list[bool]:
+        axes = quadrant(runs).figure.axes[0]
+        named = [text for text in axes.texts if text.get_text() in runs]
+        return [getattr(text, "arrow_patch", None) is not None for text in named]
+
+    assert lines({"alone": EIGHT}) == [False]
+    assert lines({"first": EIGHT, "second": EIGHT}) == [False, True]
+
+
 def test_the_walls_and_the_usable_cores_stand_where_they_belong() -> None:
     axes = quadrant({"eight": EIGHT}).figure.axes[0]
     both = [ends(line) for line in axes.lines if len(ends(line)) == 2]

@@ -55,9 +55,9 @@ def line(cups: int, stages: int, seconds: float) -> Numbers:
 
 
 def bars() -> Numbers:
-    """The share of hands that one barista uses, one order at a time, and of the time if juggling."""
+    """What one barista needs, juggling and not, in minutes; and what share of their hands is used."""
     alone, juggling = simulate(coffee.orders(6), workers=1), simulate(coffee.orders(6))
-    return [juggling.makespan / alone.makespan, alone.parallelism]
+    return [juggling.makespan / coffee.MINUTE, alone.makespan / coffee.MINUTE, alone.parallelism]
 
 
 def bound() -> Numbers:
@@ -117,8 +117,19 @@ STATED: list[tuple[str, str, Callable[[], Numbers]]] = [
     ("03_timelines", "and {five} more steps, {0.8} s", lambda: line(6, 3, 0.1)),
     ("04_coffee_bar", "An order takes {four} minutes", lambda: [coffee.LENGTH]),
     ("04_coffee_bar", "{20} ms stand for a minute", lambda: [coffee.MINUTE * 1e3]),
-    ("04_coffee_bar", "{Half} of the time, with the same pair", lambda: [*bars()][:1]),
-    ("04_coffee_bar", "{0.50} cores busy", lambda: [*bars()][1:]),
+    ("04_coffee_bar", "Done in {12} minutes instead of {24}", lambda: [*bars()][:2]),
+    ("04_coffee_bar", "{0.50} cores busy", lambda: [*bars()][2:]),
+    (
+        "04_coffee_bar",
+        "one barista can do {0.5} a minute",
+        lambda: [coffee.MINUTE / simulate(coffee.orders(1)).cpu],
+    ),
+    (
+        "03_timelines",
+        "A waits {6} s, B {4}, C {7}",
+        lambda: simulate(jobs(), policy="rr", quantum=4).waiting,
+    ),
+    ("03_timelines", "Of their {924} orders", lambda: [math.comb(12, 6)]),
     ("04_coffee_bar", "200 requests a second of 50 ms each are {10}", lambda: [200 * 0.050]),
     (
         "07_misconceptions",

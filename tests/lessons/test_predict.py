@@ -120,6 +120,24 @@ def test_a_number_is_compared_in_a_picture_and_a_table_row() -> None:
         numbers([])
 
 
+@pytest.mark.parametrize(
+    ("how", "caption"),
+    [("simulated", "simulation"), ("calculated", "calculation"), ("counted", "count")],
+)
+def test_what_was_not_measured_does_not_pass_for_it(how: str, caption: str) -> None:
+    guess = predict("waits", "How long?", between=(0, 2), unit="s")
+    guess.answer = 0.9
+    shown = page(guess.compare(0.312, how))
+    assert f"prediction and {caption}" in shown
+    assert f'alt="waits: predicted 0.9 s, {how} 0.312 s."' in shown
+    assert "measure" not in shown
+    order = predict("policies", "Which first?", order=["a", "b"])
+    assert f'<th scope="col">{how}</th>' in page(order.compare(["a", "b"], how))
+    assert "prediction and measurement" in page(guess.compare(1, how) + order.compare(["a", "b"]))
+    with pytest.raises(ValueError, match="how must be one of 'measured', .* not 'guessed'"):
+        guess.compare(1, "guessed")
+
+
 def test_several_comparisons_make_one_picture() -> None:
     first, second = predict("loop", "Which?"), predict("server", "Which?")
     shown = page(first.compare(trace_of(1, 1.0)) + second.compare(trace_of(5, 0.4)))

@@ -193,7 +193,7 @@ def test_the_search_finds_what_all_orders_of_a_plan_come_to(name: str) -> None:
 
 
 def test_the_words_say_how_many() -> None:
-    assert repr(every_order("lose")) == "18 of 20 orders (27 states)"
+    assert repr(every_order("lose")) == "18 of 20 orders (27 situations on the way)"
 
 
 # The levels -------------------------------------------------------------------------------------------

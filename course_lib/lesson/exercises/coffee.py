@@ -148,7 +148,9 @@ def _advise_four(at_once: float, highest: int) -> str:
     if highest == 1:
         return "One at a time: three of the four places are never used."
     if highest < PLACES:
-        return f"Never more than {highest} at once, so {PLACES - highest} of the places stay empty."
+        empty = PLACES - highest
+        stay = f"{empty} of the places stay{'s' * (empty == 1)} empty"
+        return f"Never more than {highest} at once, so {stay}."
     if at_once >= FULL:
         return "Whoever is done makes room for the next: four places, and hardly ever an empty one."
     return (
@@ -161,11 +163,12 @@ FOUR = Exercise(
     title="Four places",
     asked=(
         "The machine brews four at a time. Write a function that takes `serve` and serves orders 0 "
-        "to 11: never more than four in flight, and three or more on average. Any model will do."
+        "to 11: at some moment four in flight, never five, and three or more on average. Any model "
+        "will do."
     ),
     starter=(
-        "import asyncio\n\n\nasync def program(serve):\n"
-        "    await asyncio.gather(*(serve.later(n) for n in range(12)))\n"
+        "from concurrent.futures import ThreadPoolExecutor\n\n\ndef program(serve):\n"
+        "    with ThreadPoolExecutor(12) as pool:\n        list(pool.map(serve, range(12)))\n"
     ),
     hints=(
         "In this lesson's bars, which number bounds the orders in flight: baristas, or workers?",

@@ -93,16 +93,16 @@ PIPELINE = Exercise(
     title="Build a pipeline",
     asked=(
         "Write a function that takes `grind`, `brew` and the cups. Each cup is to be ground, then "
-        "brewed: `brew(grind(cup))`. Each takes 0.1 s, and a station has room for one cup. Keep both "
-        "stations at work."
+        "brewed: `brew(grind(cup))`. Each takes 0.1 s, and a station has room for one cup; ground cups "
+        "may stand between them. Keep both stations at work."
     ),
     starter="def program(grind, brew, cups):\n    for cup in cups:\n        brew(grind(cup))\n",
     hints=(
         "Draw the timeline that you want: a row for each station, a box for each cup. Where may the second cup's first box begin?",
         "Each station needs a worker of its own. A pool with one thread is such a worker, and it has a queue.",
         (
-            "`ThreadPoolExecutor(1)` twice. Submit all cups to the first; when a future has its result, "
-            "submit that to the second, and don't wait for it there and then."
+            "`ThreadPoolExecutor(1)` twice. A pool's `map` hands back each cup as soon as it is ground: "
+            "give the brewer's `map` what the grinder's `map` hands back."
         ),
     ),
     judge=_judge,
