@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MARKERS = "osD^vPX*"
+GAP, LETTER = 11, 7.5  # from a mark to its name, and a letter's width at most, in points
 
 
 def quadrant(
@@ -45,7 +46,7 @@ def quadrant(
     low, high = 0.35, 2.2 * max([6.0, *(flight for flight, _ in both)])
     axes.set(xscale="log", yscale="log", xlim=(left, right), ylim=(low, high))
     _rooms(axes, usable)
-    taken: list[tuple[float, float, int]] = []  # where labels stand already
+    taken: list[tuple[float, float, float]] = []  # where names stand already: from, to, height
     for number, name in enumerate(dict.fromkeys([*points, *hollow])):
         marker, color = MARKERS[number % len(MARKERS)], COLORS[number % len(COLORS)]
         style: dict[str, Any] = {
@@ -114,7 +115,7 @@ def _label(
     name: str,
     point: tuple[float, float],
     color: str,
-    taken: list[tuple[float, float, int]],
+    taken: list[tuple[float, float, float]],
 ) -> None:
     """Write a mark's name beside it: away from the walls, and not over another name.
 
@@ -123,16 +124,19 @@ def _label(
     side = -1 if 0.4 < point[0] <= WALL else 1
     step = -16 if point[1] <= WALL else 16
     x, y = axes.transData.transform(point) * 72 / axes.figure.dpi  # in points
+    width = LETTER * len(name)
+    left = x + GAP if side > 0 else x - GAP - width
     height = near = y + step / 2
     while any(
-        s == side and abs(at - x) < 110 and abs(other - height) < 15 for at, other, s in taken
+        start < left + width and left < stop and abs(other - height) < 15
+        for start, stop, other in taken
     ):
         height += step
-    taken.append((x, height, side))
+    taken.append((left, left + width, height))
     axes.annotate(
         name,
         point,
-        xytext=(11 * side, height - y),
+        xytext=(GAP * side, height - y),
         textcoords="offset points",
         ha="right" if side < 0 else "left",
         va="center",
