@@ -133,6 +133,7 @@ def _label(
     ):
         height += step
     taken.append((left, left + width, height))
+    line = {"arrowstyle": "-", "color": color, "linewidth": 1, "relpos": (float(side < 0), 0.5)}
     axes.annotate(
         name,
         point,
@@ -144,7 +145,7 @@ def _label(
         in_layout=False,  # however many there are, the axes keep their size
         parse_math=False,
         bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8, "alpha": 0.85},
-        arrowprops={"arrowstyle": "-", "color": color, "linewidth": 1} if height != near else None,
+        arrowprops=None if height == near else line,
         **FONT,
     )
 
