@@ -80,7 +80,16 @@ def alone() -> Iterator[None]:
 
 def install(*what: str) -> None:
     """Let pip install into the environment: a dot a package, or pip's last lines if it fails."""
-    command = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--no-input", "--no-compile", *what]
+    command = [
+        str(PYTHON),
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--no-input",
+        "--no-compile",
+        *what,
+    ]
     last: deque[str] = deque(maxlen=5)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as pip:
         for line in pip.stdout or ():

@@ -139,8 +139,8 @@ def fit_usl(workers: ArrayLike, speedup: ArrayLike) -> UslFit:
     Parameters
     ----------
     workers, speedup : arrays of one shape
-        A pair a measurement, or a row a round, as for `fit_amdahl`. Only up to the usable cores: beyond them the
-        lack of cores would pass for contention.
+        A pair a measurement, or a row a round, as for `fit_amdahl`. Only up to the usable cores:
+        beyond them the lack of cores would pass for contention.
 
     Returns
     -------

@@ -39,7 +39,7 @@ class Comparison:
         self.how = "simulated" if all_simulated and len(runs) == len(self.pairs) else how
 
     def __add__(self, other: Comparison) -> Comparison:
-        """Show two comparisons as one; they are of one kind, or a mixture passes for measured."""
+        """Show two comparisons as one: of one kind, or as measured, with simulated runs marked."""
         return Comparison(
             [*self.pairs, *other.pairs], self.how if self.how == other.how else "measured"
         )
