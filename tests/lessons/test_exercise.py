@@ -378,10 +378,6 @@ WRONG_COMPOSE = {
 }
 RUN = "from course_lib import Task, compute, run\ndef program():\n    run("
 WRONG_SHARE = {
-    "two tasks": (
-        f"{RUN}[Task(n, compute(0.7)) for n in 'AB'], 'processes', workers=2)\n",
-        "with several tasks: parallel, and concurrent",
-    ),
     "threads": (
         f"{RUN}[Task(n, compute(0.4)) for n in 'AB'], 'threads')\n",
         "the opposite room",
@@ -394,8 +390,6 @@ WRONG_SHARE = {
 }
 if not machine().gil:
     del WRONG_SHARE["threads"], WRONG_SHARE["one core"]
-if machine().usable_cores < 2:
-    del WRONG_SHARE["two tasks"]  # one core can't be parallel in any way
 
 
 @pytest.mark.parametrize("name", WRONG_COMPOSE)
@@ -420,6 +414,13 @@ def share(in_flight: float, cores: float, cpu: float = 1.0) -> Finding:
     """What is found in a program for one task on several cores, with these numbers."""
     seen = Seen("returned", "", in_flight, cores, cpu=cpu, wall=1.0, tasks=1, processes=2)
     return definitions.SHARE.judge(seen, Path())
+
+
+def test_two_tasks_are_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = f"{RUN}[Task(n, compute(0.3)) for n in 'AB'], 'processes', workers=2)\n"
+    assert check("01_definitions/share", written(code)).passed is False
+    monkeypatch.setattr(quadrant, "one_core", lambda: False)
+    assert "with several tasks: parallel, and concurrent" in share(2.0, 1.9).advice
 
 
 def test_one_usable_core_cannot_show_a_shared_task(monkeypatch: pytest.MonkeyPatch) -> None:
