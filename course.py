@@ -80,18 +80,11 @@ def alone() -> Iterator[None]:
 
 def install(*what: str) -> None:
     """Let pip install into the environment: a dot a package, or pip's last lines if it fails."""
-    command = [
-        str(PYTHON),
-        "-m",
-        "pip",
-        "install",
-        "--no-deps",
-        "--no-input",
-        "--no-compile",
-        *what,
-    ]
+    pip_install = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--no-input", "--no-compile"]
     last: deque[str] = deque(maxlen=5)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as pip:
+    with subprocess.Popen(
+        [*pip_install, *what], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as pip:
         for line in pip.stdout or ():
             last.append(line.decode(errors="replace"))
             print("." * line.startswith(b"Collecting"), end="", flush=True)
@@ -110,7 +103,7 @@ def set_up(kind: str) -> None:
         venv.create(VENV, clear=True, symlinks=os.name != "nt", with_pip=True)
     install("-r", str(PINS[kind]))
     install("--no-build-isolation", "--editable", str(ROOT))
-    # On all cores, which pip's own compiling isn't. What can't be compiled is so when it is imported.
+    # pip would compile on one core only. Whatever fails here is compiled when it is imported.
     compile_all = [str(PYTHON), "-m", "compileall", "-q", "-j", "0", str(VENV)]
     subprocess.run(compile_all, check=False, capture_output=True)
     subprocess.run([str(PYTHON), "-m", *WITHOUT_NEWS], check=True, capture_output=True)

@@ -78,10 +78,10 @@ class Scaling:
 
     def rows(self) -> list[list[str]]:
         """Return what the table shows: workers, seconds, speed-up and its range over the rounds."""
-        workers, speedups = self.pairs
         rows = []
-        for count, best in self.best.items():
-            own = [s for n, s in zip(workers, speedups, strict=True) if n == count]
+        for (count, best), own in zip(
+            self.best.items(), zip(*self.rounds[1], strict=True), strict=True
+        ):
             rows.append(
                 [
                     f"{count}",

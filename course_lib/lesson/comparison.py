@@ -34,9 +34,8 @@ class Comparison:
 
     def __init__(self, pairs: Sequence[tuple[Prediction, Measured]], how: str = "measured") -> None:
         self.pairs = list(pairs)
-        runs = [found for _, found in self.pairs if isinstance(found, Trace)]
-        all_simulated = bool(runs) and all(run.simulated for run in runs)
-        self.how = "simulated" if all_simulated and len(runs) == len(self.pairs) else how
+        simulated = [run for _, run in self.runs if run.simulated]
+        self.how = "simulated" if simulated and len(simulated) == len(self.pairs) else how
 
     def __add__(self, other: Comparison) -> Comparison:
         """Show two comparisons as one: of one kind, or as measured, with simulated runs marked."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from course_lib.lesson.exercise import Exercise, Finding, Row
 from course_lib.lesson.exercises import quadrant
 from course_lib.lesson.exercises.models_probes import Crunch, Crunched, Listen, Owned
-from course_lib.lesson.exercises.probes import Fetch, Served, most_at_once
+from course_lib.lesson.exercises.probes import Fetch, Served, advise_early, most_at_once
 from course_lib.lesson.guard import Limits, Seen
 from course_lib.machine import machine
 from course_lib.tasks import calibrate
@@ -40,16 +40,9 @@ def _judge_many(seen: Seen, folder: Path) -> Finding:
         Row("threads that listened", f"{threads}", f"1 to {FEW}", 1 <= threads <= FEW),
     )
     certain = at_once < MANY / 2 or threads > FEW  # no noise takes so much away, or adds threads
-    early = _advise_early(len(noted) - len(done), "visitors were heard")
+    early = advise_early(len(noted) - len(done), "visitors were heard")
     advice = early or _advise_many(done, heard, at_once, threads)
     return Finding(rows, advice, certain=certain)
-
-
-def _advise_early(late: int, what: str) -> str:
-    """Say that a program has returned before all was done; nothing if it hasn't."""
-    if not late:
-        return ""
-    return f"Your program returned before {late} {what}: wait for what you start."
 
 
 def _advise_many(done: Sequence[Served], heard: int, at_once: int, threads: int) -> str:
@@ -143,7 +136,7 @@ def _judge_mixed(seen: Seen, folder: Path) -> Finding:
         ),
     )
     certain = blocked > 0 or awaited < PAGES
-    early = _advise_early(len(noted) - len(done), "pages were crunched")
+    early = advise_early(len(noted) - len(done), "pages were crunched")
     advice = early or _advise_mixed(done, pages, awaited, still)
     return Finding(rows, advice, why_not, certain=certain)
 

@@ -18,7 +18,7 @@ from course_lib.programs.notes import note, notes
 from course_lib.record import clock
 from course_lib.tasks import spin
 
-__all__ = ["Fetch", "Serve", "Served", "Station", "Tally", "most_at_once"]
+__all__ = ["Fetch", "Serve", "Served", "Station", "Tally", "advise_early", "most_at_once"]
 
 WAIT = 0.1  # seconds
 MOMENT = 0.0005  # seconds
@@ -193,3 +193,10 @@ def most_at_once(starts: Iterable[int], stops: Iterable[int]) -> int:
         count += change
         most = max(most, count)
     return most
+
+
+def advise_early(late: int, what: str, ways: str = "") -> str:
+    """Say that a program has returned before all was done, and how to wait; nothing if it hasn't."""
+    if not late:
+        return ""
+    return f"Your program returned before {late} {what}. Wait for what you start{ways}."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from course_lib.lesson.exercise import Exercise, Finding, Row, attainable
-from course_lib.lesson.exercises.probes import Fetch
+from course_lib.lesson.exercises.probes import Fetch, advise_early
 from course_lib.lesson.guard import Limits, Seen
 from course_lib.machine import machine
 from course_lib.trace import WALL
@@ -45,10 +45,8 @@ def _advise_early(done: int, late: int, lost: int) -> str:
     if done >= FETCHES:
         return ""
     if late:
-        return (
-            f"Your program returned before {late} of its fetches had come. Wait for what you start: "
-            "`join` each thread, or let a `with ThreadPoolExecutor(10)` do it."
-        )
+        ways = ": `join` each thread, or let a `with ThreadPoolExecutor(10)` do it"
+        return advise_early(late, "of its fetches had come", ways)
     if lost > 0:
         return (
             "You called `fetch.later`, but nothing awaited it, so it never ran (to its end). Await "
