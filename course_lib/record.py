@@ -84,6 +84,8 @@ def sendable(record: Record, dumps: Callable[[object], bytes] = pickle.dumps) ->
     if record.error is not None:
         where = "".join(traceback.format_tb(record.error.__traceback__)[1:])
         record.error.add_note(f"In the worker:\n{where}")
+    if record.value is None and record.error is None:
+        return record
     try:
         pickle.loads(dumps((record.value, record.error)))
     except Exception as error:  # noqa: BLE001 - whatever the learner's objects do

@@ -8,46 +8,28 @@ from __future__ import annotations
 
 import argparse
 import platform
+from importlib import import_module
 
-from tests.benchmarks import (
-    accounts,
-    classroom,
-    cluster,
-    importing,
-    lessons,
-    loop,
-    player,
-    pools,
-    scaling,
-    simulated,
-    sliders,
-    speedup,
-    start,
-    tick,
-    timeline,
-    turns,
-    twins,
-)
 from tests.benchmarks.table import table
 
 BENCHMARKS = {
-    "start": ("The course, from its command to the ready line", start.rows),
-    "importing": ("A fresh interpreter, from start to end", importing.rows),
-    "tick": ("A loop in chunks, and what a watcher adds to each", tick.rows),
-    "speedup": ("A speed-up, beside a process that keeps a core busy", speedup.rows),
-    "scaling": ("A program with a serial part, Amdahl's law, and what a fit finds", scaling.rows),
-    "classroom": ("A class's machines", classroom.rows),
-    "accounts": ("Cores busy, observed and as the system accounts", accounts.rows),
-    "turns": ("Turns with the GIL, as a timeline shows them", turns.rows),
-    "loop": ("asyncio, bare and observed", loop.rows),
-    "pools": ("Worker processes", pools.rows),
-    "cluster": ("A cluster of workers, by Dask", cluster.rows),
-    "simulated": ("A simulated machine", simulated.rows),
-    "twins": ("A measured makespan, off the simulated one by", twins.rows),
-    "timeline": ("A timeline, from the trace to the PNG", timeline.rows),
-    "player": ("A browser's frames (more is better)", player.rows),
-    "lessons": ("A lesson, from its first cell to its last", lessons.rows),
-    "sliders": ("From a slider to the picture, in JupyterLab", sliders.rows),
+    "start": "The course, from its command to the ready line",
+    "importing": "A fresh interpreter, from start to end",
+    "tick": "A loop in chunks, and what a watcher adds to each",
+    "speedup": "A speed-up, beside a process that keeps a core busy",
+    "scaling": "A program with a serial part, Amdahl's law, and what a fit finds",
+    "classroom": "A class's machines",
+    "accounts": "Cores busy, observed and as the system accounts",
+    "turns": "Turns with the GIL, as a timeline shows them",
+    "loop": "asyncio, bare and observed",
+    "pools": "Worker processes",
+    "cluster": "A cluster of workers, by Dask",
+    "simulated": "A simulated machine",
+    "twins": "A measured makespan, off the simulated one by",
+    "timeline": "A timeline, from the trace to the PNG",
+    "player": "A browser's frames (more is better)",
+    "lessons": "A lesson, from its first cell to its last",
+    "sliders": "From a slider to the picture, in JupyterLab",
 }
 
 
@@ -62,8 +44,9 @@ def main() -> None:
             parser.error(f"name must be one of {', '.join(BENCHMARKS)}, not {name!r}")
     print(f"{platform.python_implementation()} {platform.python_version()}, {platform.platform()}")
     for name in given.name or BENCHMARKS:
-        title, rows = BENCHMARKS[name]
-        print("\n" + table(title, rows(given.quick)), flush=True)
+        # only now: some libraries, once imported, make pickling slower in the whole process
+        rows = import_module(f"tests.benchmarks.{name}").rows(given.quick)
+        print("\n" + table(BENCHMARKS[name], rows), flush=True)
 
 
 if __name__ == "__main__":

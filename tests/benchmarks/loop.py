@@ -1,7 +1,7 @@
 """What recording asyncio costs: time a step, memory a task, and CPU on real requests.
 
-Bare and observed take turns. What disturbs a round only makes it slower: so the quickest round of each
-is judged, and the spread over the pairs is shown beside it.
+Bare and observed take turns, of steps and requests in many short rounds. What disturbs a round only
+makes it slower: so the quickest of each is judged, and the spread over the pairs is shown beside it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Program = Callable[[], Coroutine[Any, Any, object]]
 
 def rows(quick: bool = False) -> list[Row]:
     """Measure bare asyncio and the same under `observe()`, in turns."""
-    rounds = 1 if quick else 7
-    tasks, steps, many, asked = (20, 50, 2_000, 200) if quick else (100, 500, 100_000, 3_000)
-    bare, seen = pairs(lambda: stepping(tasks, steps), rounds)
+    rounds, many = (1, 2_000) if quick else (7, 100_000)
+    tasks, steps, asked = 50, 100, 400
+    bare, seen = pairs(lambda: stepping(tasks, steps), 20 * rounds)
     a_step = [(b - a) / (tasks * steps) * 1e6 for a, b in zip(bare, seen, strict=True)]
     few = min(rounds, 3)  # they hardly differ
     held, kept = ([memory(many // 10, watch) for _ in range(few)] for watch in (False, True))
     crowd, crowd_seen = pairs(lambda: crowding(many), rounds)
-    alone, watched = pairs(lambda: requests(asked), 3 * rounds)
+    alone, watched = pairs(lambda: requests(asked), 20 * rounds)
     return [
         Row("a step, bare", "µs", [a / (tasks * steps) * 1e6 for a in bare]),
         Row("a step, more under observe()", "µs", a_step),
@@ -73,8 +73,8 @@ def pairs(program: Program | Callable[[], Any], rounds: int) -> tuple[list[float
     for _ in range(rounds):
         for seconds, watch in zip(found, (False, True), strict=True):
             gc.collect()
-            start = time.process_time()
             with observe() if watch else contextlib.nullcontext():
+                start = time.process_time()
                 asyncio.run(program())
                 took = time.process_time() - start  # what it takes to make the trace comes after
             seconds.append(took)
