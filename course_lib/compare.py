@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["Cause", "Difference", "compare"]
 
 MOST = 12  # tasks that have a row of their own
-PACE = 0.1  # as a share: from here on a core is quicker or slower than the simulated one
+PACE = 0.05  # as a share: from here on a core is quicker or slower than the simulated one
 
 
 def compare(simulated: Trace, measured: Trace) -> Difference:

@@ -7,13 +7,16 @@ the round: what slows the whole machine for a while slows both sides.
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
+from course_lib.compare import PACE
+from course_lib.hooks import children_cpu, cpu_since
 from course_lib.machine import machine
 from course_lib.speedup import NOISY, Meter
 from course_lib.tasks import duration, whole
@@ -36,12 +39,16 @@ class Scaling:
         For each round, for each count: seconds that one worker took, and that all of them took.
     others : float
         The share of this machine that other programs used meanwhile.
+    cpu : tuple of tuples of (float, float)
+        CPU seconds of the same runs, alone and together; NaN where that can't be told closely, as
+        with other processes, whose CPU time is told in hundredths of a second.
     """
 
     counts: tuple[int, ...]
     alone: tuple[tuple[float, ...], ...]
     together: tuple[tuple[float, ...], ...]
     others: float = 0.0
+    cpu: tuple[tuple[tuple[float, float], ...], ...] = ()
 
     @property
     def rounds(self) -> tuple[list[list[int]], list[list[float]]]:
@@ -105,6 +112,28 @@ class Scaling:
             return f"One worker alone took {uneven:.0%} longer in half of the rounds than in the quickest, {doubt}"
         return ""
 
+    @property
+    def work(self) -> str:
+        """Where the same work took another CPU time on several workers: that moves a speed-up."""
+        said = []
+        for at, count in enumerate(self.counts if self.cpu else ()):
+            alone = min(
+                (took[at], cpu[at][0]) for took, cpu in zip(self.alone, self.cpu, strict=True)
+            )
+            together = min(
+                (took[at], cpu[at][1]) for took, cpu in zip(self.together, self.cpu, strict=True)
+            )
+            more = together[1] / max(alone[1], 1e-9) - 1
+            if abs(more) > PACE:
+                said.append(f"{abs(more):.0%} {'more' if more > 0 else 'less'} on {count}")
+        if not said:
+            return ""
+        return (
+            f"The same work took another CPU time than on one worker: {', '.join(said)}. Sharing it "
+            "out, or memory that can't follow, takes more; and a core was slower or quicker then if "
+            "its clock was another, or if others that can't be seen from here used it as well."
+        )
+
     def __repr__(self) -> str:
         said = ", ".join(f"{count}: {best:.2f}" for count, best in self.best.items())
         return f"<Scaling {said}; {len(self.alone)} rounds{', noisy' * bool(self.noise)}>"
@@ -114,7 +143,8 @@ class Scaling:
 
         rounds = f"{len(self.alone)} round{'s' * (len(self.alone) != 1)}"
         head = ["workers", "seconds", "speed-up", "in single rounds"]
-        table = html_table(f"the quickest run of {rounds} counts", head, self.rows(), self.noise)
+        foot = " ".join(filter(None, (self.noise, self.work)))
+        table = html_table(f"the quickest run of {rounds} counts", head, self.rows(), foot)
         return {"text/html": table, "text/plain": repr(self)}
 
 
@@ -174,20 +204,34 @@ def scaling(
     end = time.perf_counter() + budget
     meter = Meter()
     program(order[-1])  # warms up
-    slow: list[tuple[float, ...]] = []
-    quick: list[tuple[float, ...]] = []
+    runs: list[list[tuple[Took, Took]]] = []  # of each round, by count: alone, together
     longest = 0.0
-    while len(slow) < ROUNDS and (not slow or time.perf_counter() + 1.1 * longest < end):
+    while len(runs) < ROUNDS and (not runs or time.perf_counter() + 1.1 * longest < end):
         began = time.perf_counter()
-        together = {n: _took(program, n) for n in (order if len(slow) % 2 else order[::-1])}
+        together = {n: _took(program, n) for n in (order if len(runs) % 2 else order[::-1])}
         each = {n: together[1] if alone is None or n == 1 else _took(alone, n) for n in order}
-        quick.append(tuple(together[n] for n in order))
-        slow.append(tuple(each[n] for n in order))
+        runs.append([(each[n], together[n]) for n in order])
         longest = max(longest, time.perf_counter() - began)
-    return Scaling(tuple(order), tuple(slow), tuple(quick), meter.others())
+    return Scaling(
+        tuple(order),
+        alone=tuple(tuple(one.seconds for one, _ in its) for its in runs),
+        together=tuple(tuple(all_.seconds for _, all_ in its) for its in runs),
+        others=meter.others(),
+        cpu=tuple(tuple((one.cpu, all_.cpu) for one, all_ in its) for its in runs),
+    )
 
 
-def _took(program: Callable[[int], object], workers: int) -> float:
+class Took(NamedTuple):
+    """What a run took: seconds on the clock, and of CPU time."""
+
+    seconds: float
+    cpu: float
+
+
+def _took(program: Callable[[int], object], workers: int) -> Took:
+    children, cpu = children_cpu(), time.process_time()
     start = time.perf_counter()
     program(workers)
-    return time.perf_counter() - start
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    coarse = sys.platform == "win32" or cpu_since(children) > 0
+    return Took(seconds, math.nan if coarse else cpu)

@@ -31,9 +31,7 @@ class Picture:
         """The picture as a PNG file."""
         file = io.BytesIO()
         quick = {"compress_level": 3}  # the default takes longer, and hardly makes it smaller
-        self.figure.savefig(
-            file, format="png", dpi=144, facecolor="white", bbox_inches="tight", pil_kwargs=quick
-        )
+        self.figure.savefig(file, format="png", dpi=144, facecolor="white", pil_kwargs=quick)
         return file.getvalue()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:

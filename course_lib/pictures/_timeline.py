@@ -49,13 +49,13 @@ def timeline(trace: Trace, until: float | None = None) -> Picture:
 def timelines(traces: Mapping[str, Trace], until: float | None = None) -> Picture:
     """Draw traces under each other, on one scale of time; simulated ones in a dashed frame."""
     end = max(min(trace.end, until or math.inf) for trace in traces.values())
-    heights = [max(len(lay_out(trace, end)[1]), 2) for trace in traces.values()]
-    high = [1.2 + min(0.34 * height, 5) for height in heights]
+    laid = [lay_out(trace, end) for trace in traces.values()]
+    high = [1.2 + min(0.34 * max(len(labels), 2), 5) for _, labels in laid]
     figure = Figure(figsize=(9, sum(high)), layout="constrained")
     every = figure.subplots(len(traces), squeeze=False, height_ratios=high)[:, 0]
     used: dict[str, Artist] = {}
-    for axes, (name, trace) in zip(every, traces.items(), strict=True):
-        used |= _draw(axes, trace, end)
+    for axes, (name, trace), (rows, labels) in zip(every, traces.items(), laid, strict=True):
+        used |= _draw(axes, trace, end, rows, labels)
         title = name or "simulated" * trace.simulated
         axes.set_title(title, loc="left", fontsize=11, color=INK)
         if trace.simulated:
@@ -70,9 +70,10 @@ def timelines(traces: Mapping[str, Trace], until: float | None = None) -> Pictur
     return show(figure, " ".join(said))
 
 
-def _draw(axes: Axes, trace: Trace, end: float) -> dict[str, Artist]:
-    """Draw one trace; return what its legend has to name."""
-    rows, labels = lay_out(trace, end)
+def _draw(
+    axes: Axes, trace: Trace, end: float, rows: Mapping[tuple[int, int], int], labels: list[str]
+) -> dict[str, Artist]:
+    """Draw one trace in its rows; return what its legend has to name."""
     spans = trace.spans[trace.spans["start"] <= end]
     pairs = zip(spans["task"].tolist(), spans["worker"].tolist(), strict=True)
     y = np.fromiter((rows[pair] for pair in pairs), dtype=np.intp, count=len(spans))

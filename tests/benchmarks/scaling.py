@@ -1,7 +1,8 @@
 """How near measured speed-ups come to Amdahl's law, and whether the fit finds the true fraction.
 
 The program's parallel fraction is known by counting. The interval is from the repeats, and from the
-overhead that the same program showed without a serial part.
+overhead that the same program showed without a serial part. A repeat is quiet if there was no
+stated reason for another speed-up: no other programs, and no other CPU time for the same work.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def rows(quick: bool = False) -> list[Row]:
             low, high = laws.fit_amdahl(*seen.rounds, overhead=0).interval
             blind += not low <= truth <= high
             off.append(100 * (seen.best[most] / laws.amdahl(truth, most) - 1))
-            quiet += off[-1:] * (not seen.noise)
+            quiet += off[-1:] * (not seen.noise and not seen.work)
         said = f"of {len(quiet)} quiet repeats"
         found += [
             Row(f"P = {asked}: speed-up, off Amdahl's law, by the quickest runs", "%", off),

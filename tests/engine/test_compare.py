@@ -40,9 +40,9 @@ def test_what_differs_and_by_how_much() -> None:
 
 
 def test_who_disturbed_the_run_is_said_first_and_a_little_of_another_pace_is_no_noise() -> None:
-    tasks = [Task("A", compute(0.65)), Task("B", compute(0.65), at=0.5)]
+    tasks = [Task("A", compute(0.67)), Task("B", compute(0.67), at=0.5)]
     alike = compare(simulate(tasks, workers=1), made(0.1, 0.2))
-    assert alike.noise == ""  # 1.4 of 1.3 seconds
+    assert alike.noise == ""  # 1.4 of 1.34 seconds
     slow = [Task("A", compute(1.0)), Task("B", compute(0.75), at=0.5)]
     assert "took 20% less CPU time" in compare(simulate(slow, workers=1), made(0.1, 0.2)).noise
     disturbed = dataclasses.replace(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import html
 import math
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -15,6 +18,7 @@ from course_lib import laws
 from course_lib.machine import machine
 from course_lib.pictures import curves
 from course_lib.scaling import ROUNDS, Scaling, scaling, worker_counts
+from course_lib.tasks import spin
 
 MADE = Scaling((1, 2), ((2.0, 2.0), (2.2, 2.2)), ((2.0, 1.25), (2.2, 1.1)))
 
@@ -40,6 +44,32 @@ def test_it_says_if_other_programs_disturbed_it() -> None:
     assert "One worker alone took 25% longer" in uneven.noise
     assert MADE.noise == ""
     assert 0 <= scaling(lambda workers: None, [1], budget=0.1).others <= 1
+
+
+def test_it_says_where_the_same_work_took_another_cpu_time() -> None:
+    assert MADE.work == ""  # it isn't known
+    even = dataclasses.replace(MADE, cpu=(((2.0, 2.0), (2.0, 2.5)), ((2.2, 2.2), (2.2, 2.05))))
+    assert even.work == ""  # only the quickest runs are looked at
+    dear = dataclasses.replace(MADE, cpu=(((2.0, 2.0), (2.0, 2.0)), ((2.2, 2.2), (2.2, 2.3))))
+    assert "15% more on 2" in dear.work and dear.noise == ""
+    assert dear.work in html.unescape(dear._repr_mimebundle_()["text/html"])
+    cheap = dataclasses.replace(MADE, cpu=(((2.0, 2.0), (2.0, 2.0)), ((2.2, 2.2), (2.2, 1.8))))
+    assert "10% less on 2" in cheap.work
+
+
+def test_cpu_time_is_measured_but_not_that_of_other_processes() -> None:
+    def twice(workers: int) -> None:
+        for _ in range(workers):
+            spin(400_000)
+
+    assert "more on 2" in scaling(twice, [2], budget=0.5).work
+
+    def elsewhere(workers: int) -> None:
+        subprocess.run([sys.executable, "-c", "sum(range(3_000_000))"], check=True)
+
+    found = scaling(elsewhere, [2], budget=0.2)
+    assert all(math.isnan(cpu) for row in found.cpu for pair in row for cpu in pair)
+    assert found.work == ""
 
 
 @given(st.floats(0.1, 5000))
