@@ -33,14 +33,15 @@ def rows(quick: bool = False) -> list[Row]:
             blind += not low <= truth <= high
             off.append(100 * (seen.best[most] / laws.amdahl(truth, most) - 1))
             quiet += off[-1:] * (not seen.noise and not seen.work)
-        said = f"of {len(quiet)} quiet repeats"
-        found += [
-            Row(f"P = {asked}: speed-up, off Amdahl's law, by the quickest runs", "%", off),
-            *(
+        by = "speed-up, off Amdahl's law, by the quickest runs"
+        found.append(Row(f"P = {asked}: {by}", "%", off))
+        if quiet:
+            said = f"of {len(quiet)} quiet repeats"
+            found += [
                 Row(f"P = {asked}: most that it is below, {said}", "%", [-min(quiet)], 7.0),
                 Row(f"P = {asked}: most that it is above, {said}", "%", [max(quiet)], 2.0),
-            )
-            * bool(quiet),
+            ]
+        found += [
             Row(f"P = {asked}: outside its interval, of {repeats}", "", [outside], 1.0),
             Row(f"P = {asked}: the same without the overhead", "", [blind]),
         ]
