@@ -21,6 +21,7 @@ import sys
 import venv
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 
@@ -79,7 +80,7 @@ def alone() -> Iterator[None]:
 
 
 def install(*what: str) -> None:
-    """Let pip install into the environment: a dot a package, or pip's last lines if it fails."""
+    """Let pip install packages, and no others: a dot for each, or pip's last lines if it fails."""
     pip_install = [str(PYTHON), "-m", "pip", "install", "--no-deps", "--no-input", "--no-compile"]
     last: deque[str] = deque(maxlen=5)
     with subprocess.Popen(
@@ -89,8 +90,17 @@ def install(*what: str) -> None:
             last.append(line.decode(errors="replace"))
             print("." * line.startswith(b"Collecting"), end="", flush=True)
     if pip.returncode:
-        print("\n\n" + "".join(last), file=sys.stderr)
-        sys.exit("The packages could not be installed: check your network, then start again.")
+        failed = "The packages could not be installed: check your network, then start again."
+        sys.exit("\n\n" + "".join(last) + failed)
+
+
+def install_all(pins: Path) -> None:
+    """Let two pips install half of the pinned packages each: one would unpack on one core only."""
+    lines = pins.read_text("utf-8").splitlines()
+    packages = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+    with ThreadPoolExecutor() as pips:
+        for half in [pips.submit(install, *packages[share::2]) for share in range(2)]:
+            half.result()
 
 
 def set_up(kind: str) -> None:
@@ -101,7 +111,7 @@ def set_up(kind: str) -> None:
     STAMP.unlink(missing_ok=True)
     if not whole:
         venv.create(VENV, clear=True, symlinks=os.name != "nt", with_pip=True)
-    install("-r", str(PINS[kind]))
+    install_all(PINS[kind])
     install("--no-build-isolation", "--editable", str(ROOT))
     # pip would compile on one core only. Whatever fails here is compiled when it is imported.
     compile_all = [str(PYTHON), "-m", "compileall", "-q", "-j", "0", str(VENV)]

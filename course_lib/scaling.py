@@ -15,7 +15,6 @@ from itertools import chain
 from statistics import median
 from typing import Any, NamedTuple
 
-from course_lib.compare import PACE
 from course_lib.hooks import children_cpu, cpu_since
 from course_lib.machine import machine
 from course_lib.speedup import NOISY, Meter
@@ -25,6 +24,7 @@ __all__ = ["Scaling", "scaling", "worker_counts"]
 
 ROUNDS = 15  # at most
 MOST = 4096  # workers
+SAME = 0.03  # as a share: as much more or less CPU time as the same work may take
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Scaling:
                 (took[at], cpu[at][1]) for took, cpu in zip(self.together, self.cpu, strict=True)
             )
             more = together[1] / max(alone[1], 1e-9) - 1
-            if abs(more) > PACE:
+            if abs(more) > SAME:
                 said.append(f"{abs(more):.0%} {'more' if more > 0 else 'less'} on {count}")
         if not said:
             return ""
