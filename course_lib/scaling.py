@@ -117,14 +117,9 @@ class Scaling:
         """Where the same work took another CPU time on several workers: that moves a speed-up."""
         said = []
         for at, count in enumerate(self.counts if self.cpu else ()):
-            alone = min(
-                (took[at], cpu[at][0]) for took, cpu in zip(self.alone, self.cpu, strict=True)
-            )
-            together = min(
-                (took[at], cpu[at][1]) for took, cpu in zip(self.together, self.cpu, strict=True)
-            )
-            more = together[1] / max(alone[1], 1e-9) - 1
-            if abs(more) > SAME:
+            (seconds, alone), (_, together) = (self._quickest(at, side) for side in (0, 1))
+            more = together / max(alone, 1e-9) - 1
+            if abs(more) > SAME and alone > seconds / 2:  # else it mostly waits
                 said.append(f"{abs(more):.0%} {'more' if more > 0 else 'less'} on {count}")
         if not said:
             return ""
@@ -133,6 +128,11 @@ class Scaling:
             "out, or memory that can't follow, takes more; and a core was slower or quicker then if "
             "its clock was another, or if others that can't be seen from here used it as well."
         )
+
+    def _quickest(self, at: int, side: int) -> tuple[float, float]:
+        """Return a count's quickest run, alone (0) or together (1): its seconds, on CPUs too."""
+        runs = (self.alone, self.together)[side]
+        return min((took[at], cpu[at][side]) for took, cpu in zip(runs, self.cpu, strict=True))
 
     def __repr__(self) -> str:
         said = ", ".join(f"{count}: {best:.2f}" for count, best in self.best.items())

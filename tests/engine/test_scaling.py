@@ -55,6 +55,8 @@ def test_it_says_where_the_same_work_took_another_cpu_time() -> None:
     assert dear.work in html.unescape(dear._repr_mimebundle_()["text/html"])
     cheap = dataclasses.replace(MADE, cpu=(((2.0, 2.0), (2.0, 2.0)), ((2.2, 2.2), (2.2, 1.8))))
     assert "10% less on 2" in cheap.work
+    waits = dataclasses.replace(MADE, cpu=(((0.1, 0.1), (0.1, 0.1)), ((0.1, 0.1), (0.1, 0.3))))
+    assert waits.work == ""
 
 
 def test_cpu_time_is_measured_but_not_that_of_other_processes() -> None:
