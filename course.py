@@ -107,9 +107,8 @@ def set_up(kind: str) -> None:
     """Make the environment, or add the test tools to the lab's; its stamp comes last."""
     if not importlib.util.find_spec("ensurepip"):
         sys.exit("\nThis Python has no venv; on Debian or Ubuntu: sudo apt install python3-venv")
-    whole = ready("lab")
-    STAMP.unlink(missing_ok=True)
-    if not whole:
+    if not ready("lab"):  # else the lab stays as it is, should the test tools not come
+        STAMP.unlink(missing_ok=True)
         venv.create(VENV, clear=True, symlinks=os.name != "nt", with_pip=True)
     install_all(PINS[kind])
     install("--no-build-isolation", "--editable", str(ROOT))

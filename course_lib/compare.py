@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import html
+import math
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -69,10 +72,11 @@ class Difference:
 
     @property
     def makespan(self) -> float:
-        """By how much the measured makespan differs, as a share of the simulated one."""
-        return self.measured.makespan / self.simulated.makespan - 1
+        """By how much the measured makespan differs, as a share of the simulated one; NaN if that is 0."""
+        simulated = self.simulated.makespan
+        return self.measured.makespan / simulated - 1 if simulated else math.nan
 
-    @property
+    @cached_property
     def causes(self) -> list[Cause]:
         """What the simulated machine leaves out, the largest first."""
         both = self.simulated, self.measured
@@ -129,9 +133,10 @@ class Difference:
 
     def __repr__(self) -> str:
         largest = self.causes[0]
+        share = "" if math.isnan(self.makespan) else f" ({self.makespan:+.0%})"
         return (
             f"makespan: simulated {self.simulated.makespan:.3f} s, measured "
-            f"{self.measured.makespan:.3f} s ({self.makespan:+.0%}); most of all {largest.name}: "
+            f"{self.measured.makespan:.3f} s{share}; most of all {largest.name}: "
             f"{largest.seconds:+.3f} s, {largest.meaning}"
         )
 
@@ -158,12 +163,17 @@ class Difference:
 
 def idle(trace: Trace) -> float:
     """Return the seconds that workers spent between two tasks while the second was there already."""
-    workers = {int(s["task"]): int(s["worker"]) for s in trace.spans[::-1]}  # the first span counts
+    both = zip(trace.spans["task"].tolist(), trace.spans["worker"].tolist(), strict=True)
+    workers = dict(reversed(list(both)))  # the first span counts
+    tasks: dict[int, list[tuple[float, float, float]]] = defaultdict(list)  # by worker
+    times = (trace.tasks[name].tolist() for name in ("start", "finish", "arrival"))
+    for task, its in enumerate(zip(*times, strict=True)):
+        if task in workers:
+            tasks[workers[task]].append(its)
     seconds = 0.0
-    for worker in set(workers.values()):
-        own = [trace.tasks[task] for task, its in workers.items() if its == worker]
-        for before, after in pairwise(sorted(own, key=lambda task: task["start"])):
-            seconds += max(0.0, after["start"] - max(before["finish"], after["arrival"]))
+    for own in tasks.values():
+        for (_, finish, _), (start, _, arrival) in pairwise(sorted(own)):
+            seconds += max(0.0, start - max(finish, arrival))
     return seconds
 
 

@@ -7,7 +7,10 @@ import functools
 import json
 import math
 import os
-import tempfile
+import secrets
+import shutil
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -64,8 +67,10 @@ def check(content: Any, schema: Path) -> None:
         raise Unfit(f"at {error.json_path[:120]}: {error.message[:120]}")
 
 
-def write(path: Path, text: str) -> None:
-    """Write a file, whole or not at all.
+def write(path: Path, text: str, private: bool = False) -> None:
+    """Write a file, whole or not at all; a private one is only for this user to read.
+
+    Others may read it as any new file here, or as the file before it.
 
     Raises
     ------
@@ -73,17 +78,31 @@ def write(path: Path, text: str) -> None:
         If it can't be written. What was there is still there.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(".tmp", f"{path.stem}.", path.parent)
+    new = path.with_name(f"{path.stem}.{secrets.token_hex(4)}.tmp")
     try:
-        with open(handle, "w", encoding="utf-8", newline="\n") as file:
+        with new.open("x", encoding="utf-8", newline="\n") as file:
+            if private:
+                new.chmod(0o600)
+            elif path.exists():
+                shutil.copymode(path, new)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(name, path)
+        _replace(new, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(name)
+            new.unlink()
         raise
+
+
+def _replace(new: Path, path: Path) -> None:
+    """Put a file in another's place; on Windows, wait for who has that open at this moment."""
+    for _ in range(20 if sys.platform == "win32" else 0):
+        with contextlib.suppress(PermissionError):
+            os.replace(new, path)
+            return
+        time.sleep(0.05)
+    os.replace(new, path)
 
 
 def dump(content: Any) -> str:

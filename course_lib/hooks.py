@@ -12,6 +12,7 @@ import concurrent.futures
 import contextlib
 import functools
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -69,16 +70,17 @@ def remove(root: Activity) -> None:
     with _lock:
         if root not in _roots:  # it is over, or this is a forked child
             return
-        _catch_up()
-        if _journal is not None:
-            _journal.read()
-        _roots[:] = [other for other in _roots if not _within(other, root)]
-        if _roots:
-            return
-        _put_back()
-        if _journal is not None:
-            _journal.close()
-            _journal = None
+        try:
+            _catch_up()
+            if _journal is not None:
+                _journal.read()
+        finally:
+            _roots[:] = [other for other in _roots if not _within(other, root)]
+            if not _roots:
+                _put_back()
+                if _journal is not None:
+                    _journal.close()
+                    _journal = None
 
 
 def _within(activity: Activity | None, root: Activity) -> bool:
@@ -182,8 +184,12 @@ def _thread_submit(
     assert activity is not None
 
     def recorded() -> Any:
-        with activity.running():
-            return function(*args, **kwargs)
+        token = _inside.set(False)  # where threads inherit it, this one has it from the line below
+        try:
+            with activity.running():
+                return function(*args, **kwargs)
+        finally:
+            _inside.reset(token)
 
     with _unwatched():
         return original(self, recorded)
@@ -278,6 +284,9 @@ def _runner_run(
 # Processes -------------------------------------------------------------------------------------------
 
 
+LINE = re.compile(r"(start|finish) (\d+) (\d+) (\d+) (\d+) (.*)")
+
+
 class Journal:
     """A file in which worker processes write down when they start and finish a call."""
 
@@ -296,8 +305,12 @@ class Journal:
     def read(self) -> None:
         """Take over what the workers have written."""
         with contextlib.suppress(FileNotFoundError):
-            for line in Path(self.path).read_text("utf-8").split("\n")[:-1]:
-                what, number, moment, pid, cpu, said = line.split(" ", 5)
+            for line in Path(self.path).read_text("utf-8", errors="replace").split("\n"):
+                if not (
+                    words := LINE.fullmatch(line)
+                ):  # the last one, or one not written to its end
+                    continue
+                what, number, moment, pid, cpu, said = words.groups()
                 activity = self.calls[int(number)]
                 activity.place = int(pid), "process"
                 if what == "start":

@@ -118,10 +118,15 @@ def _trace(content: dict[str, Any]) -> Trace:
             raise Unfit(f"it has {len(tasks)} tasks, but {len(cells)} {what}")
     if len(spans) and not 0 <= spans["task"].min() <= spans["task"].max() < len(tasks):
         raise Unfit(f"at spans.task: there are tasks 0 to {len(tasks) - 1} only")
+    if np.isnan(spans["start"]).any() or np.isnan(spans["stop"]).any():
+        raise Unfit("at spans: each must have a start and a stop")
     facts = {name: content[name] for name in FACTS}
-    facts |= {name: math.nan if facts[name] is None else float(facts[name]) for name in TIMES}
-    if facts["usable_cores"] is not None:
-        facts["usable_cores"] = float(facts["usable_cores"])
+    try:
+        facts |= {name: math.nan if facts[name] is None else float(facts[name]) for name in TIMES}
+        if facts["usable_cores"] is not None:
+            facts["usable_cores"] = float(facts["usable_cores"])
+    except OverflowError as error:
+        raise Unfit(f"at {', '.join(TIMES)} or usable_cores: {error}") from error
     values = tuple(each["value"] if "value" in each else each["text"] for each in results)
     queued = tuple(math.nan if wait is None else float(wait) for wait in waits)
     return Trace(tasks, spans, values, tuple(outcomes), queued=queued, **facts)

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from course_lib.hooks import children_cpu, cpu_since
 from course_lib.machine import machine
-from course_lib.speedup import NOISY, Meter
+from course_lib.speedup import NOISY, Meter, finished
 from course_lib.tasks import duration, whole
 
 __all__ = ["Scaling", "scaling", "worker_counts"]
@@ -156,7 +156,9 @@ def worker_counts(usable: float | None = None) -> tuple[int, ...]:
     >>> worker_counts(6), worker_counts(1.5)
     ((1, 2, 4, 6), (1,))
     """
-    most = max(1, math.floor(machine().usable_cores if usable is None else usable))
+    most = max(
+        1, math.floor(duration("usable", machine().usable_cores if usable is None else usable))
+    )
     powers = [2**power for power in range(most.bit_length())]
     return tuple(dict.fromkeys([*powers, most]))
 
@@ -203,7 +205,7 @@ def scaling(
     order = sorted({1, *chosen})
     end = time.perf_counter() + budget
     meter = Meter()
-    program(order[-1])  # warms up
+    finished("program", program(order[-1]))  # warms up
     runs: list[list[tuple[Took, Took]]] = []  # of each round, by count: alone, together
     longest = 0.0
     while len(runs) < ROUNDS and (not runs or time.perf_counter() + 1.1 * longest < end):
@@ -231,7 +233,7 @@ class Took(NamedTuple):
 def _took(program: Callable[[int], object], workers: int) -> Took:
     children, cpu = children_cpu(), time.process_time()
     start = time.perf_counter()
-    program(workers)
+    finished("program", program(workers))
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     coarse = sys.platform == "win32" or cpu_since(children) > 0
     return Took(seconds, math.nan if coarse else cpu)

@@ -8,6 +8,7 @@ On Linux, what a run waited for a core is taken off first, where that can be tol
 from __future__ import annotations
 
 import html
+import inspect
 import math
 import os
 import sys
@@ -167,7 +168,18 @@ def _program(what: str, given: Program) -> Callable[[], Any]:
             f"{what} must be a function without arguments, or a tuple of what run takes, such as "
             f"(tasks, 'threads', 2), not {given!r}"
         )
-    return given
+    return lambda: finished(what, given())
+
+
+def finished(what: str, result: object) -> object:
+    """Return what a program returned; raise if nothing of it has run yet."""
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError(
+            f"{what} returned a coroutine, so nothing has run: give it a function that does all "
+            "its work, such as lambda: asyncio.run(main())"
+        )
+    return result
 
 
 class Meter:

@@ -64,7 +64,9 @@ def main(words: list[str]) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="course-lecture-") as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="course-lecture-", ignore_cleanup_errors=True
+    ) as folder:
         command, environment = prepare(Path(folder), path)
         with subprocess.Popen([*command, *words[1:]], env=environment) as server:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is JupyterLab's to answer

@@ -181,6 +181,8 @@ def build(folder: Path, source: Path = NOTEBOOKS) -> list[Lesson]:
         raise ValueError(f"source must be a folder with notebooks, not {source}")
     if folder.exists() and any(folder.iterdir()) and not (folder / SEARCH).is_file():
         raise ValueError(f"folder must be new, empty, or hold an earlier site, not {folder}")
+    if (folder / ".git").exists():
+        raise ValueError(f"folder must not be a checkout, for it is emptied first: {folder}")
     lessons: list[Lesson] = []
     scripts: dict[str, dict[str, str]] = {}
     for number, path in enumerate(paths, 1):

@@ -105,7 +105,9 @@ class Model {
     const gone = events.split(" ");
     this.heard = this.heard.filter(([event, other]) => !gone.includes(event) || other !== call);
   }
-  save_changes() {} // there is no kernel to tell
+  save_changes() { // there is no kernel to tell, nor one to say that it has an answer
+    if ("committed" in this.values) this.set("committed", true);
+  }
   send() {}
 }
 

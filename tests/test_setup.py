@@ -174,18 +174,21 @@ def test_an_environment_without_its_python_is_not_ready(
     assert not course.ready("lab")
 
 
-def test_an_interrupted_install_leaves_no_stamp(
-    copy: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("before", ["nothing", "lab"])
+def test_an_interrupted_install_leaves_the_lab_or_no_stamp(
+    before: str, copy: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*what: str) -> None:
         raise KeyboardInterrupt
 
     pretend_whole(copy, monkeypatch)
-    course.STAMP.write_text(course.stamp("lab"))
+    course.STAMP.write_text(course.stamp(before))
     monkeypatch.setattr(course, "install", interrupt)
+    monkeypatch.setattr("venv.create", lambda *args, **settings: None)
     with pytest.raises(KeyboardInterrupt):
         course.set_up("test")
-    assert not course.STAMP.exists()
+    assert course.ready("lab") == (before == "lab")
+    assert not course.ready("test")
 
 
 def test_a_second_start_waits_for_the_first(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,6 +118,14 @@ class Pooled:
             head = ["usable cores", "how", "machines", "lowest", "median", "highest", "the law"]
             caption = "speed-up on all usable cores, and by Amdahl's law"
             bundle["text/html"] += html_table(caption, head, self.rows()[: 2 * MOST])
+        named = [
+            [_short(r.name), f"{r.usable_cores:g}", f"{r.best:.2f}"] for r in self.results if r.name
+        ]
+        if named:
+            head = ["name", "usable cores", "speed-up"]
+            bundle["text/html"] += html_table(
+                "machines with a name", head, sorted(named)[: 2 * MOST]
+            )
         bundle["text/html"] += "".join(f"<p>{html.escape(each)}</p>" for each in self.sentences())
         if self.refused:
             more = len(self.refused) - MOST

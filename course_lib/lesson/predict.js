@@ -13,8 +13,10 @@ function render({ model, el }) {
     const given = answer !== null && answer !== undefined;
     fieldset.disabled = given;
     if (given) field.write(answer);
-    const said = given
+    const said = model.get("committed")
       ? `✓ Committed: ${field.words(answer)}. Now run the experiment.`
+      : given
+      ? "Committing … If nothing comes, run this cell again, and commit once more."
       : `Not committed yet. ${field.hint}, then commit; or go on without.`;
     status.textContent = `${said} ${model.get("note")}`.trim();
   }
@@ -30,9 +32,9 @@ function render({ model, el }) {
     model.save_changes();
     status.focus(); // where the keyboard was is locked now
   });
-  model.on("change:answer change:note", show);
+  model.on("change:answer change:committed change:note", show);
   show();
-  return () => model.off("change:answer change:note", show);
+  return () => model.off("change:answer change:committed change:note", show);
 }
 
 // One of several texts.

@@ -52,6 +52,7 @@ class Prediction(anywidget.AnyWidget):
     quadrant = traitlets.Dict().tag(sync=True)
     answer = traitlets.Any(None).tag(sync=True)
     note = traitlets.Unicode().tag(sync=True)
+    committed = traitlets.Bool(False).tag(sync=True)  # this side has the answer
 
     _committed: Any = None
     _origin = ""  # where the answer comes from, if not from this kernel
@@ -107,6 +108,7 @@ class Prediction(anywidget.AnyWidget):
         if self._committed is None:
             self._committed = change["new"]
             self._save()
+            self.committed = True
         elif change["new"] != self._committed:
             self.answer = self._committed
 
@@ -232,9 +234,12 @@ def predict(
         raise ValueError("only one of choices, between, order and point may be given")
     facts: dict[str, Any] = {"name": name, "question": question, "unit": unit}
     if between is not None:
-        low, high = between
+        try:
+            low, high = (float(end) for end in between)
+        except (TypeError, ValueError):
+            low = high = math.nan
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
-            raise ValueError(f"between must be (low, high), not {between!r}")
+            raise ValueError(f"between must be two numbers, (low, high), not {between!r}")
         facts |= {"kind": "number", "low": low, "high": high}
     elif point:
         facts |= {"kind": "point", "quadrant": _quadrant()}

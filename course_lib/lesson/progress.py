@@ -153,9 +153,14 @@ def export_progress(path: str | os.PathLike[str]) -> None:
     """Write all progress to a file, to take it to another computer."""
     target = Path(path)
     try:
+        known = merge(copy.deepcopy(kernel.unsaved), _read())
+    except (OSError, Newer) as error:  # which must not pass for no progress
+        say(f"Nothing was exported: {place()} can't be read, for {reason(error)}.")
+        return
+    try:
         if target.exists():
             load(target)  # only a file of progress is replaced
-        write(target, lessons())
+        write(target, known)
     except (OSError, Unfit, Newer) as error:
         say(f"Nothing was exported: {target} can't be written, for {reason(error)}.")
     else:

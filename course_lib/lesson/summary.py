@@ -15,6 +15,7 @@ from course_lib.machine import Machine, machine
 
 __all__ = ["Summary", "summary"]
 
+TITLE = "Concurrency is not parallelism: the course on one page"
 MOST = 6  # predictions in the picture: a page is small
 FACTS = ("Usable cores", "Limited by", "Physical cores", "GIL", "Start method", "Python", "System")
 ROOMS = (
@@ -24,8 +25,8 @@ ROOMS = (
     ("parallel, not concurrent", "one task, cut into parts", "a parallel loop"),
 )
 IDEAS = """
-Concurrency is how many tasks are under way; parallelism is how many run at the same instant. Count both: tasks in flight, and cores busy.
-They describe a run, on a machine. And what is one task is for you to say.
+Concurrency is how a program is composed: what may overlap. Parallelism is what computes at the same instant. Of a run, count tasks in flight, and cores busy.
+Both numbers describe a run, on a machine. And what is one task is for you to say.
 Waiting needs no core: threads or an event loop overlap waits, and no second core is needed.
 Work needs cores. Under the GIL, threads of Python code take turns: take processes, code that lets go of the GIL, or a Python without one.
 What blocks the event loop stops all that is on it. What computes belongs elsewhere.
@@ -91,11 +92,13 @@ def summary(path: str | Path | None = None) -> Summary:
     ValueError
         If the path doesn't end in .html.
     OSError
-        If it can't be written.
+        If it can't be written; also if another file than an earlier summary stands there.
     """
     target = place().with_name("summary.html") if path is None else Path(path)
     if target.suffix != ".html":
         raise ValueError(f"path must end in .html, as summary.html does, not {str(path)!r}")
+    if target.exists() and TITLE not in target.read_text("utf-8", errors="replace")[:500]:
+        raise FileExistsError(f"path must be new, or an earlier summary's, and {target} is neither")
     page = _page(machine(), progress())
     files.write(target, page)
     return Summary(target, page)
@@ -106,7 +109,7 @@ def _page(here: Machine, kept: Progress) -> str:
     facts = [(fact, value) for fact, value, _ in here.card() if fact in FACTS]
     return f"""<!DOCTYPE html>
 <html lang="en">
-<head><meta charset="utf-8"><title>Concurrency is not parallelism: the course on one page</title>
+<head><meta charset="utf-8"><title>{TITLE}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style></head>
 <body><main>
 <h1>Concurrency is not parallelism</h1>

@@ -5,6 +5,7 @@ of them computes at any time, and while it does, no other gets a turn.
 """
 
 import asyncio
+from functools import partial
 
 from course_lib.models.stage import Stage
 
@@ -23,10 +24,9 @@ async def _main(stage: Stage) -> None:
             if not stage.stop[0]:
                 await stage.recorder(index, 0).perform_async(stage.tasks[index].steps)
 
-    loop = asyncio.get_running_loop()
     stage.begin()
     coroutines = [asyncio.create_task(do(index)) for index in range(len(stage.tasks))]
-    stage.when_cancelled(lambda: loop.call_soon_threadsafe(_cancel, coroutines))
+    stage.when_cancelled_in(asyncio.get_running_loop(), partial(_cancel, coroutines))
     await asyncio.wait(coroutines)
     stage.end()
 

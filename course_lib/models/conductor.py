@@ -53,6 +53,8 @@ def conduct(stage: Stage, timeout: float) -> Trace:
             in_time = patient(stage.begun, SET_UP, starting) and patient(
                 done, timeout, lambda: line.tell(*progress(stage))
             )
+        if not in_time and stage.last is not None:  # all is done: workers are being put away
+            in_time = patient(done, SET_UP)
         if not in_time:
             stage.cancel()
             patient(done, GRACE)

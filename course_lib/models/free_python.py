@@ -78,6 +78,6 @@ def _places() -> Iterator[str]:
     folders += sorted(pyenv.glob("versions/3.*t"), reverse=True)
     conda = home / ".conda/environments.txt"  # where conda keeps a list of its environments
     if conda.is_file():
-        folders += map(Path, conda.read_text(errors="replace").split("\n"))
+        folders += map(Path, filter(None, conda.read_text(errors="replace").split("\n")))
     for folder in folders:
         yield from map(str, sorted(folder.glob("python*.exe" if windows else "bin/python3.*t")))

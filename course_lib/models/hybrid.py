@@ -48,10 +48,9 @@ async def _main(stage: Stage, pool: Pool) -> None:
         for coroutine in coroutines:
             coroutine.cancel()
 
-    loop = asyncio.get_running_loop()
     stage.begin()
     coroutines = [asyncio.create_task(do(index)) for index in range(len(stage.tasks))]
-    stage.when_cancelled(lambda: loop.call_soon_threadsafe(cancel))
+    stage.when_cancelled_in(asyncio.get_running_loop(), cancel)
     await asyncio.wait(coroutines)
     stage.end()
 

@@ -27,7 +27,10 @@ def worker_processes(stage: Stage, workers: int, first: int = 0) -> Iterator[Poo
 
     In the trace they are the workers `first`, `first + 1`, …
     """
-    with tempfile.TemporaryDirectory(prefix="course-") as folder, helpers_ended():
+    with (
+        tempfile.TemporaryDirectory(prefix="course-", ignore_cleanup_errors=True) as folder,
+        helpers_ended(),
+    ):
         board = Board.make(Path(folder) / "board", workers + len(stage.tasks))
         try:
             with _warmed_up(stage, workers, first, board) as pool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
@@ -17,6 +18,8 @@ from course_lib.record import NAP, Record, Recorder, clock, told
 from course_lib.tasks import Pace, Task
 
 if TYPE_CHECKING:
+    import asyncio
+
     from course_lib.trace import Trace
 
 __all__ = ["Stage"]
@@ -125,6 +128,15 @@ class Stage:
             self.on_cancel += acts
         if self.stop[0]:
             self.cancel()
+
+    def when_cancelled_in(self, loop: asyncio.AbstractEventLoop, act: Callable[[], object]) -> None:
+        """Have this called on an event loop when the run is cancelled, if the loop still goes on."""
+
+        def ask() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and so have its tasks
+                loop.call_soon_threadsafe(act)
+
+        self.when_cancelled(ask)
 
     def trace(self) -> Trace:
         """Return what has been recorded, also when not all of it is done."""

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.colors import to_rgb
 from numpy.typing import NDArray
 
-from course_lib.pictures._style import COLORS
+from course_lib.pictures._style import COLORS, INK
 
 __all__ = ["coverage"]
 
@@ -20,6 +20,7 @@ KINDS = {
     "call": (0.62, 0.6),
     "blur": (0.62, 0.6),
     "run": (0.62, 1.0),
+    "switch": (0.62, 1.0),
     "ready": (0.5, 1.0),
 }
 STRIPES = 6  # pixels from one hatch line to the next
@@ -79,6 +80,7 @@ def _layer(spans: NDArray[np.void], rows: NDArray[np.intp], lanes: int, end: flo
     for kind, (_, dense) in KINDS.items():
         density[spans["kind"] == kind] = dense
     colors = np.array([to_rgb(color) for color in COLORS])[spans["task"] % len(COLORS)]
+    colors[spans["kind"] == "switch"] = to_rgb(INK)
     weights = np.column_stack([colors, np.ones(len(spans))]) * density[:, None]
     # A span covers all that is left of its stop, less all that is left of its start.
     edges = np.concatenate([spans["stop"], spans["start"]]).clip(0, end) * (ACROSS / end)

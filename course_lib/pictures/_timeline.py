@@ -17,6 +17,7 @@ from matplotlib.path import Path
 from course_lib.layout import lay_out
 from course_lib.pictures._coverage import coverage
 from course_lib.pictures._style import COLORS, FAINT, FONT, INK, Picture, quiet, show
+from course_lib.tasks import duration
 from course_lib.trace import Trace
 
 if TYPE_CHECKING:
@@ -38,10 +39,10 @@ def timeline(trace: Trace, until: float | None = None) -> Picture:
 
     Raises
     ------
-    ValueError
-        If `until` isn't above 0.
+    ValueError, TypeError
+        If `until` isn't a number above 0.
     """
-    if until is not None and not until > 0:
+    if until is not None and not duration("until", until) > 0:
         raise ValueError(f"until must be a number of seconds above 0, not {until!r}")
     return timelines({"": trace}, until)
 

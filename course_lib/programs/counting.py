@@ -100,14 +100,20 @@ def count(kind: type[Counter], threads: int = 4, times: int = 50_000) -> Count:
 
 def _add(counter: Counter, threads: int, times: int) -> None:
     gate = threading.Barrier(threads)
+    errors: list[Exception] = []
 
     def work() -> None:
         gate.wait()
-        for _ in range(times):
-            counter.add()
+        try:
+            for _ in range(times):
+                counter.add()
+        except Exception as error:  # noqa: BLE001 - whatever the learner's counter does
+            errors.append(error)
 
     pool = [threading.Thread(target=work, name=f"adds {n}") for n in range(threads)]
     for thread in pool:
         thread.start()
     for thread in pool:
         thread.join()
+    if errors:  # else a slip would pass for a race
+        raise errors[0]

@@ -57,3 +57,10 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="must end in .html"):
         summary(tmp_path / "sheet.pdf")
     assert not list(tmp_path.glob("sheet*"))
+    thesis = tmp_path / "thesis.html"
+    thesis.write_text("Chapter 1")
+    with pytest.raises(FileExistsError, match="new, or an earlier summary's"):
+        summary(thesis)
+    assert thesis.read_text() == "Chapter 1"
+    again = tmp_path / "sheet.html"
+    assert summary(again).path == summary(again).path == again

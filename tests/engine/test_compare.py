@@ -82,3 +82,11 @@ def test_what_can_not_be_compared_is_refused() -> None:
         compare(other, one)
     with pytest.raises(TypeError, match="must be a trace"):
         compare(one, 3)  # type: ignore[arg-type]
+
+
+def test_tasks_that_do_nothing_are_compared_too() -> None:
+    nothing = [Task("A", compute(0))]
+    found = compare(simulate(nothing), run(nothing, "sequential"))
+    assert math.isnan(found.makespan)
+    assert "measured 0.00" in repr(found) and "nan" not in repr(found)
+    assert found._repr_mimebundle_()["text/html"]

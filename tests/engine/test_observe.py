@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 import multiprocessing.process
 import os
 import subprocess
@@ -20,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loky.process_executor import ProcessPoolExecutor as LokyExecutor
 
-from course_lib import Trace, machine, observe, one_task
+from course_lib import Trace, hooks, machine, observe, one_task
 from course_lib.observe import clipped, merged, without
 
 TOUCHED: list[tuple[type, str]] = [
@@ -446,3 +447,39 @@ def test_clipped_and_without_share_out_a_span(
     inside, outside = clipped(merged(spans), whole), without(whole, merged(spans))
     assert points(inside) | points(outside) == points([whole])
     assert not points(inside) & points(outside)
+
+
+def test_a_line_of_the_journal_that_nobody_can_read_is_left_out(tmp_path: Any) -> None:
+    start = threading.Thread.start
+    with observe() as trace:
+        with LokyExecutor(1) as pool:
+            pool.submit(pow, 2, 3).result()
+        journal = hooks._journal
+        assert journal is not None
+        with open(journal.path, "a") as file:
+            file.write("start 3\nfinish x y z\nsta")
+    assert threading.Thread.start is start and hooks._journal is None
+    assert "pow" in trace.tasks["name"].tolist()
+
+
+def test_what_a_call_on_a_pool_starts_is_seen_where_threads_inherit_their_context(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Heir(threading.Thread):  # as all threads are in a Python without a GIL, from 3.14 on
+        def start(self) -> None:
+            self.context = contextvars.copy_context()
+            super().start()
+
+        def run(self) -> None:
+            self.context.run(super().run)
+
+    monkeypatch.setattr("concurrent.futures.thread.threading.Thread", Heir)
+
+    def outer() -> None:
+        thread = threading.Thread(target=time.sleep, args=(0.01,), name="inner")
+        thread.start()
+        thread.join()
+
+    with observe() as trace, ThreadPoolExecutor(1) as pool:
+        pool.submit(outer).result()
+    assert {"outer", "inner"} <= set(trace.tasks["name"].tolist())

@@ -435,3 +435,20 @@ def test_a_quadrant_may_hold_nothing_yet() -> None:
     picture = quadrant({})
     assert set(ROOMS.values()) <= set(words(picture))
     assert picture.png.startswith(PNG)
+
+
+def test_of_very_many_spans_switches_are_drawn_too() -> None:
+    tasks = [Task(f"T{n}", compute(2)) for n in range(2)]
+    trace = simulate(tasks, policy="rr", quantum=0.5, switch_cost=0.5)
+    pixels = coverage(trace.spans, trace.spans["task"].astype(np.intp), 2, trace.end)
+    switches = trace.spans[trace.spans["kind"] == "switch"]
+    middle = (switches["start"] + switches["stop"]) / 2 / trace.end * pixels.shape[1]
+    lines = (2 * switches["task"] + 1) * pixels.shape[0] // 4
+    assert len(switches) > 3
+    assert (pixels[lines, middle.astype(int)] < 60).all()  # as dark as ink
+
+
+@pytest.mark.parametrize("until", ["1", True, -1, 0, float("nan")])
+def test_a_timeline_until_what_is_no_time_is_refused(until: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="until must be"):
+        timeline(simulate([Task("A", compute(1))]), until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import math
 import os
@@ -651,3 +652,50 @@ def test_more_threads_than_the_system_has_are_told_and_none_is_left(
     while threading.active_count() > before and time.monotonic() < end:
         time.sleep(0.01)
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("model", ["async", "hybrid"])
+def test_a_run_whose_tasks_ended_in_time_is_in_time_though_its_workers_take_longer(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = threading.Event()
+    end = Stage.end
+
+    def ends(stage: Stage) -> None:
+        end(stage)
+        threading.Timer(0.3, late.set).start()
+
+    monkeypatch.setattr(Stage, "end", ends)
+    monkeypatch.setattr("course_lib.models.conductor.service_for", lambda stage: until(late))
+    trace = run([Task("A", wait(0.05))], model, timeout=0.2)
+    assert trace.makespan < 0.2
+
+
+@contextlib.contextmanager
+def until(late: threading.Event) -> Iterator[None]:
+    yield
+    late.wait(5)
+
+
+@pytest.mark.parametrize("model", ["async", "hybrid"])
+def test_who_cancels_a_run_whose_loop_has_ended_is_told_nothing_else(
+    model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = threading.Event()
+    stages: list[Stage] = []
+    end = Stage.end
+
+    def ends(stage: Stage) -> None:
+        end(stage)
+        stages.append(stage)
+
+    @contextlib.contextmanager
+    def cancelled(stage: Stage) -> Iterator[None]:
+        yield
+        stages[0].cancel()  # as an interrupt does at this moment
+        late.set()
+
+    monkeypatch.setattr(Stage, "end", ends)
+    monkeypatch.setattr("course_lib.models.conductor.service_for", cancelled)
+    run([Task("A", wait(0.05))], model)
+    assert late.is_set()

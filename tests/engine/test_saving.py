@@ -190,6 +190,8 @@ def changed(*path: Any, to: Any) -> Any:
         (changed("tasks", "start", to=[0.1]), "different lengths"),
         (changed("tasks", "start", 0, to="soon"), r"at tasks\.start: .* not str"),
         (changed("tasks", "start", 0, to=10**400), r"at tasks\.start"),
+        (changed("end", to=10**400), "usable_cores: int too large"),
+        (changed("spans", "start", 0, to=None), "at spans: each must have a start"),
         (changed("tasks", "name", 0, to=None), r"at tasks\.name: .* not NoneType"),
         (changed("spans", "task", 0, to=2), "there are tasks 0 to 1 only"),
         (changed("spans", "task", 0, to=-1), "there are tasks 0 to 1 only"),

@@ -83,6 +83,12 @@ def test_workers_are_counted_up_to_the_usable_cores(usable: float) -> None:
     assert all(math.log2(count).is_integer() for count in counts[:-1])
 
 
+@pytest.mark.parametrize("usable", [math.nan, math.inf, "2", True])
+def test_usable_cores_that_are_no_number_are_refused(usable: Any) -> None:
+    with pytest.raises((TypeError, ValueError), match="usable must be"):
+        worker_counts(usable)
+
+
 def test_the_default_counts_are_this_machines() -> None:
     assert worker_counts() == worker_counts(machine().usable_cores)
 

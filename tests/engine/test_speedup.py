@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import math
 import os
@@ -15,6 +16,7 @@ import pytest
 import course_lib
 from course_lib import Speedup, Task, Trace, compute, machine, speedup, wait
 from course_lib.ready import queued
+from course_lib.scaling import scaling
 from course_lib.speedup import Run, _judged, _without_queue, without_queues
 
 SEEN = Trace.build(
@@ -190,3 +192,15 @@ def test_what_a_program_raises_is_raised() -> None:
 
 def test_the_wait_of_this_thread_is_seen_where_linux_tells() -> None:
     assert math.isnan(queued()) != os.path.exists("/proc/thread-self/schedstat")
+
+
+async def waits(workers: int = 1) -> None:
+    await asyncio.sleep(0.001 * workers)
+
+
+def test_a_coroutine_that_never_ran_is_no_run() -> None:
+    with pytest.raises(TypeError, match="candidate returned a coroutine, so nothing has run"):
+        speedup(lambda: None, waits, budget=0.1)
+    with pytest.raises(TypeError, match="program returned a coroutine, so nothing has run"):
+        scaling(waits, [1], budget=0.1)
+    assert speedup(lambda: None, lambda: asyncio.run(waits()), budget=0.1).value < 1

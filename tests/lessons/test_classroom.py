@@ -74,6 +74,8 @@ def test_a_name_is_there_only_if_it_is_given(tmp_path: Path) -> None:
     file = export_results(tmp_path / "mine.json", "  Bench 7 ", budget=0.2)
     assert file == tmp_path / "mine.json"
     assert json.loads(file.read_text("utf-8"))["name"] == "Bench 7"
+    with pytest.raises(TypeError, match="name must be a text, not 5"):
+        export_results(tmp_path, 5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="name must be at most 60 characters long, not 61"):
         export_results(tmp_path, "x" * 61)
 
@@ -208,6 +210,42 @@ def test_a_damaged_entry_of_a_zip_is_named(tmp_path: Path) -> None:
     assert len(found.results) == 1
     ((name, reason),) = found.refused
     assert name == "hurt.json" and "can't be unpacked" in reason
+
+
+def test_a_damaged_entry_of_any_packing_is_named(tmp_path: Path) -> None:
+    archived = tmp_path / "class.zip"
+    with zipfile.ZipFile(archived, "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("hurt.json", json.dumps(GOOD) * 20)
+    content = bytearray(archived.read_bytes())
+    content[60:90] = bytes(30)
+    archived.write_bytes(content)
+    ((name, reason),) = pool(archived).refused
+    assert name == "hurt.json" and "can't be unpacked" in reason
+
+
+def test_others_may_read_what_a_class_shares_but_not_the_secret(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        file = export_results(tmp_path, budget=0.05)
+    finally:
+        os.umask(before)
+    assert file is not None
+    if os.name != "nt":
+        assert file.stat().st_mode & 0o777 == 0o644
+        assert place().with_name("classroom-secret").stat().st_mode & 0o777 == 0o600
+        file.chmod(0o640)
+        export_results(file, budget=0.05)
+        assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_machine_with_a_name_is_shown_with_it(tmp_path: Path) -> None:
+    named = GOOD | {"id": "a" * 16, "name": "Bench <7>"}
+    (tmp_path / "a.json").write_text(json.dumps(named), "utf-8")
+    put(tmp_path, "b.json", id="b" * 16)
+    page = pool(tmp_path)._repr_mimebundle_()["text/html"]
+    assert "machines with a name" in page and "Bench &lt;7&gt;" in page
+    (tmp_path / "a.json").unlink()
+    assert "machines with a name" not in pool(tmp_path)._repr_mimebundle_()["text/html"]
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:

@@ -322,3 +322,19 @@ def test_an_answer_that_cannot_be_saved_says_so_in_its_place(
     assert guess.note.startswith("Not saved: ")
     assert len(capsys.readouterr().out.splitlines()) == 1
     assert predict("loop", "Which room?").answer == "sequential"
+
+
+def test_an_answer_counts_as_committed_once_this_side_has_it() -> None:
+    guess = predict("cores", "How many?", between=(0, 4))
+    assert not guess.committed
+    with pytest.raises(traitlets.TraitError):
+        guess.commit(5)
+    assert not guess.committed
+    guess.commit(3)
+    assert guess.committed
+
+
+@pytest.mark.parametrize("between", [5, ("a", "b"), (1, 2, 3), (2, 1), (0, math.nan)])
+def test_a_range_that_is_none_is_refused(between: Any) -> None:
+    with pytest.raises(ValueError, match="between must be two numbers"):
+        predict("cores", "How many?", between=between)

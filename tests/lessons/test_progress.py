@@ -340,6 +340,20 @@ def test_an_export_replaces_no_file_of_another_kind(
     assert capsys.readouterr().out.count("Nothing was exported") == 2
 
 
+def test_an_export_keeps_an_earlier_one_if_the_progress_cannot_be_read(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    begin("a lesson")
+    remember("answers", "one", ENTRY)
+    export_progress(tmp_path / "mine.json")
+    kept = (tmp_path / "mine.json").read_text()
+    place().write_text('{"version": 2}')
+    export_progress(tmp_path / "mine.json")
+    assert (tmp_path / "mine.json").read_text() == kept
+    assert "Nothing was exported" in capsys.readouterr().out
+    assert home in place().parents
+
+
 def test_a_lesson_nobody_began_cannot_be_forgotten(capsys: pytest.CaptureFixture[str]) -> None:
     begin("02")
     forget("2")

@@ -241,3 +241,15 @@ def test_it_is_tried_again_as_long_as_nothing_is_lost() -> None:
 def test_counting_refuses(kind: type[Counter], facts: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="must be"):
         count(kind, **facts)
+
+
+def test_a_slip_in_a_counter_does_not_pass_for_a_race() -> None:
+    class Slip:
+        def __init__(self) -> None:
+            self.value = 0
+
+        def add(self) -> None:
+            self.valu += 1  # type: ignore[attr-defined]
+
+    with pytest.raises(AttributeError, match="valu"):
+        count(Slip, threads=2, times=5)
