@@ -7,7 +7,10 @@ const runsCell = (event) => event.key === "Enter" && (event.shiftKey || event.ct
 
 function keepKeys(element, act = () => {}) {
   const leaves = (event) => event.key === "Escape" || runsCell(event);
-  const shield = (event) => event.target.toggleAttribute(SHIELD, !leaves(event));
+  const shield = (event) => {
+    if (element.contains(document.activeElement)) event.target.toggleAttribute(SHIELD, !leaves(event));
+    else window.removeEventListener("keydown", shield, true); // it was taken away, and lost the keyboard unheard
+  };
   element.addEventListener("focusin", () => window.addEventListener("keydown", shield, true));
   element.addEventListener("focusout", () => window.removeEventListener("keydown", shield, true));
   element.addEventListener("keydown", (event) => {

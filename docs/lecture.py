@@ -1,8 +1,9 @@
 """Give a lesson as a lecture: python -m docs.lecture number [options to JupyterLab].
 
 JupyterLab opens the lesson a slide at a time, in large type. Its cells run here: what the hall is
-asked shows by itself, an experiment when you press R or "Run". The arrow keys turn. All happens on
-a copy with no earlier answers, which is gone afterwards.
+asked shows by itself, an experiment when you press R or "Run"; "Stop" ends one. "Restart" begins
+with a new kernel, in which all that was passed runs again. The arrow keys turn. All happens on a
+copy with no earlier answers, which is gone afterwards.
 """
 
 from __future__ import annotations

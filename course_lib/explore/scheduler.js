@@ -45,6 +45,7 @@ function render({ model, el }) {
 
   // A level, from its first turn.
   function open(at) {
+    const held = root.contains(document.activeElement);
     number = at;
     [plans, hints] = [{ ...levels[number].start }, 0];
     picker.value = number;
@@ -60,13 +61,12 @@ function render({ model, el }) {
         set();
       });
     }
-    set();
+    set(held);
   }
 
-  // The level with the chosen plans, from its first turn.
-  function set() {
+  // The level with the chosen plans, from its first turn. If it held the keyboard, it still does.
+  function set(held = root.contains(document.activeElement)) {
     stop(); // while the states are still those of the old level
-    const held = cards.contains(document.activeElement); // or else Lab would get the keys
     level = readLevel(levels[number], plans);
     moves = [];
     cards.replaceChildren();
@@ -80,11 +80,12 @@ function render({ model, el }) {
       const steps = level.steps[thread].map((step) => add(list, "li", { textContent: wordsFor(step) }));
       return { run, steps, text: add(card, "p") };
     });
-    if (held) threads[0].run.focus();
     idle.hidden = !level.waits && level.cores === 1;
     idle.textContent = `Leave ${level.cores > 1 ? "a" : "the"} core idle`;
     spell();
     restart();
+    const now = document.activeElement;
+    if (held && (!root.contains(now) || now.closest("[hidden]"))) threads[0].run.focus();
   }
 
   function restart() {

@@ -25,12 +25,13 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import CodeType
 from typing import IO, Any
 
 import psutil
 from loky.backend.reduction import dumps
 
-from course_lib.lesson.sandbox import LENGTH, OURS
+from course_lib.lesson.sandbox import LENGTH, OURS, innermost
 from course_lib.patience import Line
 
 __all__ = ["Limits", "Seen", "guarded"]
@@ -56,7 +57,7 @@ class Limits:
     seconds: float = 10.0
     memory: int = (1 << 30) + CORES * (128 << 20)  # bytes, of all its processes
     processes: int = 40 + 2 * CORES
-    threads: int = 400
+    threads: int = 400 + 24 * CORES  # of which NumPy alone starts one a core in each process
     printed: int = 1_000_000  # bytes
 
 
@@ -351,17 +352,18 @@ def _sentence(end: str, facts: dict[str, Any], child: Child, limits: Limits) -> 
         "memory": f"Your program took more memory than it may ({limits.memory / 1e9:.1f} GB), "
         "and was stopped.",
     }
-    if end in stopped:
-        return stopped[end]
-    if end == "hung":
-        return _hung(limits.seconds, facts["used"])
-    if end == "raised" and b"Can't get attribute" in child.printed:  # said by a process it started
-        return (
-            f"Your program raised {facts['error']}{at}. The new process can't find a function that "
-            'stands in a cell. Use `run(…, "processes")`, or loky, or put the function in a file.'
+    lost = ""
+    if b"Can't get attribute" in child.printed:  # said by a process that it started
+        lost = (
+            " A new process can't find a function that stands in a cell. "
+            'Use `run(…, "processes")`, or loky, or put the function in a file.'
         )
+    if end in stopped:
+        return stopped[end] + lost
+    if end == "hung":
+        return _hung(limits.seconds, facts["used"]) + lost
     if end == "raised":
-        return f"Your program raised {facts['error']}{at}."
+        return f"Your program raised {facts['error']}{at}.{lost}"
     if end == "exited":
         return f"Your program asked Python to end ({facts['error']}){at}, instead of returning."
     if end == "unsendable":
@@ -373,11 +375,11 @@ def _sentence(end: str, facts: dict[str, Any], child: Child, limits: Limits) -> 
         names = ", ".join(left[:3]) + ", …" * (len(left) > 3)
         return (
             f"Your program returned, but left {len(left)} running ({names}). They were stopped: "
-            "wait for what you start."
+            f"wait for what you start.{lost}"
         )
     if facts.get("lazy"):
         return f"Your program returned {facts['lazy']}, so what stands in it has never run."
-    return "Your program ran, and returned."
+    return f"Your program ran, and returned.{lost}"
 
 
 def _hung(seconds: float, cpu: float) -> str:
@@ -407,7 +409,7 @@ def _died(code: int | None) -> str:
 
 def _unsendable(program: Any, why: str) -> str:
     """Say that a function can't be sent to its process, and which of the things it uses is why."""
-    names = ", ".join(map(repr, _unsendables(getattr(program, "__wrapped__", program), set())))
+    names = ", ".join(map(repr, _unsendables(innermost(program), set())))
     advice = f" It uses {names} from outside: make that inside the function." if names else ""
     return f"Your function can't be copied to a process of its own: {why[:200]}.{advice}"
 
@@ -417,7 +419,7 @@ def _unsendables(function: Any, seen: set[int]) -> list[str]:
     culprits = []
     seen.add(id(function))
     code, known = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-    used = {name: known[name] for name in getattr(code, "co_names", ()) if name in known}
+    used = {name: known[name] for name in _mentioned(code) if name in known}
     for name, cell in zip(getattr(code, "co_freevars", ()), program_cells(function), strict=False):
         with contextlib.suppress(ValueError):
             used[name] = cell.cell_contents
@@ -432,6 +434,14 @@ def _unsendables(function: Any, seen: set[int]) -> list[str]:
     return list(dict.fromkeys(culprits))
 
 
+def _mentioned(code: CodeType | None) -> list[str]:
+    """Return the names that a function looks up, and those of the functions inside it."""
+    if code is None:
+        return []
+    inside = [part for part in code.co_consts if isinstance(part, CodeType)]
+    return [*code.co_names, *(name for part in inside for name in _mentioned(part))]
+
+
 def program_cells(program: Any) -> tuple[Any, ...]:
     """Return the cells in which a function keeps what it takes from the function around it."""
     return getattr(program, "__closure__", None) or ()
@@ -439,7 +449,7 @@ def program_cells(program: Any) -> tuple[Any, ...]:
 
 def _sources(program: Any) -> dict[str, list[str]]:
     """Return the lines of the cells in which the program and its helpers are written."""
-    program = getattr(program, "__wrapped__", program)
+    program = innermost(program)
     helpers = [v for v in getattr(program, "__globals__", {}).values() if inspect.isfunction(v)]
     files = {f.__code__.co_filename for f in [program, *helpers] if hasattr(f, "__code__")}
     return {file: linecache.getlines(file) for file in files if not Path(file).is_file()}

@@ -127,9 +127,16 @@ def _limit(room: int, cpu: int) -> Callable[[], object]:
     return lift
 
 
+def innermost(program: Any) -> Any:
+    """Return the learner's own function, without what stands around it."""
+    while (own := getattr(program, "__wrapped__", None)) or isinstance(program, partial):
+        program = own or program.func
+    return program
+
+
 def _names(program: Any) -> dict[str, Any]:
     """Return what the program can name: its helpers are looked up in the main module, too."""
-    known = getattr(program, "__globals__", {})
+    known = getattr(innermost(program), "__globals__", {})
     return {name: value for name, value in known.items() if not name.startswith("__")}
 
 

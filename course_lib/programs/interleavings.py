@@ -10,6 +10,7 @@ time later, in order. Until then, only this core sees it. Processors of the x86 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from course_lib.trace import html_table
 __all__ = ["STUCK", "Outcomes", "outcomes"]
 
 MOST = 12  # steps: what is written to a buffer counts twice, for it also leaves it
+MOST_ORDERS = 50_000
 STUCK = "stuck: each waits for a lock that another holds"
 STEP = re.compile(r"(lock|unlock) [a-z]\w*|fence|[a-z]\w* = [a-z0-9]\w*( [+-] [a-z0-9]\w*)*")
 NAME = re.compile(r"[a-z]\w*")
@@ -89,7 +91,8 @@ def outcomes(*threads: Sequence[str], show: str = "", buffered: bool = False) ->
     Raises
     ------
     ValueError
-        If a step is none of those that there are, or if there are more than 12 of them.
+        If a step is none of those that there are, or if there are more than 12 of them, or too
+        many orders.
 
     Examples
     --------
@@ -99,10 +102,17 @@ def outcomes(*threads: Sequence[str], show: str = "", buffered: bool = False) ->
     x=2 | 2 | A A B B
     """
     given = tuple(tuple(_checked(step) for step in thread) for thread in threads)
-    size = sum(1 + (buffered and _writes(step)) for thread in given for step in thread)
+    sizes = [sum(1 + (buffered and _writes(step)) for step in thread) for thread in given]
+    size = sum(sizes)
     if not 1 <= size <= MOST:
         doubled = ", where a write to a buffer counts twice" if buffered else ""
         raise ValueError(f"threads must have 1 to {MOST} steps together{doubled}, not {size}")
+    orders = math.factorial(size) // math.prod(map(math.factorial, sizes))
+    if orders > MOST_ORDERS:
+        raise ValueError(
+            f"threads must have {MOST_ORDERS:,} orders at most, and these have {orders:,}: "
+            "take fewer threads, or fewer steps"
+        )
     targets = {step.split(" = ")[0] for thread in given for step in thread if " = " in step}
     names = show.split() or sorted(filter(REGISTER.fullmatch, targets)) or sorted(targets)
     start = State(at=(0,) * len(given), buffers=((),) * len(given))

@@ -239,8 +239,13 @@ def count() -> int:
     A step for two tasks that are under way together, on two threads: each waits for the other.
     """
     global _counter
-    _start.wait(PATIENCE)
-    for _ in range(ADDED):
-        _counter += 1
-    _end.wait(PATIENCE)
+    try:
+        _start.wait(PATIENCE)
+        for _ in range(ADDED):
+            _counter += 1
+        _end.wait(PATIENCE)
+    except threading.BrokenBarrierError:  # the other never came; another time it may
+        _start.reset()
+        _end.reset()
+        raise
     return _counter

@@ -70,8 +70,10 @@ def race(ways: Mapping[str, Way]) -> Race:
 
     with ThreadPoolExecutor(len(ways)) as pool:
         running = {pool.submit(runner(name, way)): name for name, way in ways.items()}
-        done, _ = wait(running, return_when=FIRST_COMPLETED)
-        decided.set()
+        try:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+        finally:
+            decided.set()
     first = next(future for future in running if future in done)
     return Race(running[first], first.result(), cpu)
 

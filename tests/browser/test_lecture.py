@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from docs import lecture
@@ -21,8 +25,19 @@ OPTIONS = ["--no-browser", "--ServerApp.port=0", "--IdentityProvider.token="]
 @pytest.fixture(scope="module")
 def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """Lesson 0, on its first slide."""
-    folder = tmp_path_factory.mktemp("lecture")
+    with opened(browser, tmp_path_factory.mktemp("lecture")) as page:
+        yield page
+
+
+@contextlib.contextmanager
+def opened(browser: Browser, folder: Path, *cells: NotebookNode) -> Iterator[Page]:
+    """Open lesson 0 as a lecture; with cells, these in its place."""
     command, places = lecture.prepare(folder / "copy", lecture.lesson("0"))
+    if cells:
+        place = folder / "copy" / "notebooks" / "00_start_here.ipynb"
+        lesson = nbformat.read(place, 4)  # type: ignore[no-untyped-call]
+        lesson.cells = list(cells)
+        nbformat.write(lesson, place)  # type: ignore[no-untyped-call]
     variables = environment(folder)
     variables |= {name: places[name] for name in ("JUPYTER_CONFIG_DIR", "COURSE_HOME")}
     log = folder / "lab.log"
@@ -98,3 +113,46 @@ def test_a_lecture_works_on_a_copy(tmp_path: Path) -> None:
     assert f"--ServerApp.root_dir={tmp_path / 'copy'}" in command
     assert (tmp_path / "copy" / "notebooks" / "03_timelines.ipynb").is_file()
     assert Path(places["COURSE_HOME"]).is_relative_to(tmp_path)
+
+
+SLEEPS = """import pathlib, time
+again = pathlib.Path("ran").exists()
+pathlib.Path("ran").touch()
+time.sleep(0 if again else 60)"""
+HANGS = """import time
+print("begun", flush=True)
+while True:
+    try:
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("not yet", flush=True)
+"""
+
+
+def test_what_hangs_is_stopped_or_left_behind(browser: Browser, tmp_path: Path) -> None:
+    slide = {"slideshow": {"slide_type": "slide"}}
+    sources = ["here = 1", SLEEPS, HANGS, "print('here is', here)"]
+    cells = [new_code_cell(each, metadata=slide) for each in sources]  # type: ignore[no-untyped-call]
+    title = new_markdown_cell("# A title", metadata=slide)  # type: ignore[no-untyped-call]
+    with opened(browser, tmp_path, title, *cells) as page:
+        output = page.locator(".jp-OutputArea-output:visible")
+        buttons = {
+            name: page.get_by_role("button", name=name, exact=True)
+            for name in ("Run", "Stop", "Restart", "Next")
+        }
+        for _ in range(2):
+            buttons["Next"].click()
+        buttons["Run"].click()
+        page.wait_for_timeout(1500)
+        buttons["Stop"].click()
+        expect(output.last).to_contain_text("KeyboardInterrupt", timeout=OPENED)
+        buttons["Next"].click()
+        buttons["Run"].click()
+        expect(output.first).to_contain_text("begun", timeout=OPENED)
+        buttons["Stop"].click()
+        expect(output.first).to_contain_text("not yet", timeout=OPENED)
+        buttons["Restart"].click()
+        expect(buttons["Restart"]).to_be_enabled(timeout=OPENED)
+        buttons["Next"].click()
+        buttons["Run"].click()
+        expect(output.first).to_contain_text("here is 1", timeout=OPENED)

@@ -38,6 +38,15 @@ WRONG_COUNT = {
         "def program(tally):\n    for _ in range(200):\n        tally.value += 1\n",
         "one thread did it all",
     ),
+    "in a row": (
+        (
+            "from threading import Thread\ndef program(tally):\n    def add():\n"
+            "        for _ in range(50):\n            tally.value += 1\n"
+            "    for _ in range(4):\n        one = Thread(target=add)\n"
+            "        one.start()\n        one.join()\n"
+        ),
+        "joined before the next one started",
+    ),
     "in one go": ("def program(tally):\n    tally.value = 200\n", "Add one at a time"),
     "too few": (
         ADDING.format(
@@ -68,6 +77,15 @@ BUYING = (
 )
 WRONG_SEATS = {
     "nothing": ("def program(seats, buyers):\n    pass\n", "No seat was sold"),
+    "in a row": (
+        (
+            "from threading import Thread\ndef program(seats, buyers):\n    def buy(buyer):\n"
+            "        if seats.left > 0:\n            seats.sell(buyer)\n"
+            "    for buyer in buyers:\n        one = Thread(target=buy, args=(buyer,))\n"
+            "        one.start()\n        one.join()\n"
+        ),
+        "joined before the next one started",
+    ),
     "a lock around the sale": (
         BUYING.format(
             buy=(
@@ -135,3 +153,23 @@ def test_data_that_nothing_defends_are_told_what_is_wrong(
 @pytest.mark.parametrize("wrong", [WRONG_COUNT, WRONG_SEATS])
 def test_each_wrong_attempt_has_feedback_of_its_own(wrong: dict[str, tuple[str, str]]) -> None:
     assert len({feedback for _, feedback in wrong.values()}) == len(wrong)
+
+
+def test_threads_may_share_a_name_and_hold_the_lock_for_all_that_they_add() -> None:
+    code = (
+        "from threading import Lock, Thread\ndef program(tally):\n    lock = Lock()\n"
+        "    def add():\n        with lock:\n            for _ in range(50):\n"
+        "                tally.value += 1\n"
+        "    four = [Thread(target=add, name='adder') for _ in range(4)]\n"
+        "    [one.start() for one in four]\n    [one.join() for one in four]\n"
+    )
+    assert check("07_misconceptions/count", written(code)).passed is True
+
+
+def test_a_lock_from_outside_is_named_though_an_inner_function_uses_it() -> None:
+    code = (
+        "from threading import Lock, Thread\nlock = Lock()\ndef program(tally):\n"
+        "    def add():\n        with lock:\n            tally.value += 1\n    add()\n"
+    )
+    said = text_of(check("07_misconceptions/count", written(code)))
+    assert "It uses 'lock' from outside: make that inside the function" in said

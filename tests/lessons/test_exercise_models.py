@@ -165,9 +165,12 @@ BY_TURNS = [(0, 400, 100, "thread", 7)] * 4
 def test_waits_and_work_are_judged_by_what_was_noted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = Seen("returned", "", wall=1.0)
+    seen = Seen("returned", "", wall=1.0, gap=0.0)
     judge = models.MIXED.judge
     assert judge(seen, crunched(*SIDE_BY_SIDE)(tmp_path)).passed is True
+    unheard = Seen("returned", "", wall=1.0)  # it ran a loop of its own: nobody knows how that went
+    found = judge(unheard, crunched(*SIDE_BY_SIDE)(tmp_path))
+    assert found.passed is False and "without `asyncio.run`" in found.advice
     assert judge(seen, crunched(*SIDE_BY_SIDE, fetched="thread")(tmp_path)).passed is False
     monkeypatch.setattr(quadrant, "one_core", lambda: True)
     found = judge(seen, crunched(*BY_TURNS)(tmp_path))

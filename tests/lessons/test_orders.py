@@ -96,6 +96,7 @@ def test_outcomes_are_a_table() -> None:
         ((["x = 1"] * 13,), "threads must have 1 to 12 steps together, not 13"),
         ((), "threads must have 1 to 12 steps together, not 0"),
         ((["unlock m"],), "doesn't hold m"),
+        ((["x = 1"],) * 12, "50,000 orders at most, and these have 479,001,600"),
     ],
 )
 def test_steps_that_can_not_be(threads: Any, error: str) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from course_lib import Trace, machine, observe, one_task
 from course_lib.programs import crowd as crowd_module
-from course_lib.programs import parallel_loop
+from course_lib.programs import luck, parallel_loop
 from course_lib.programs.blas import multiply
 from course_lib.programs.crowd import Watch, allowed, crowd, crowds
 from course_lib.programs.mandelbrot import HEIGHT, STEPS, WIDTH, mandelbrot, paint, strips
@@ -327,3 +327,34 @@ def test_switches_refuse_what_can_not_be() -> None:
         seconds_a_switch("actors")
     with pytest.raises(ValueError, match="times must be 1 to"):
         seconds_a_switch("threads", 0)
+
+
+def test_counting_that_nobody_joins_ends_and_another_time_it_works(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(luck, "PATIENCE", 0.1)
+    monkeypatch.setattr(luck, "ADDED", 1000)
+    with pytest.raises(threading.BrokenBarrierError):
+        luck.count()
+    monkeypatch.setattr(luck, "PATIENCE", 10.0)
+    with ThreadPoolExecutor(2) as pool:
+        found = [future.result() for future in [pool.submit(luck.count) for _ in range(2)]]
+    assert found[0] == found[1] > 0
+
+
+def test_an_interrupted_race_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*given: Any, **settings: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("course_lib.programs.speculative.wait", interrupted)
+    steps: list[int] = []
+
+    def way() -> Any:
+        while len(steps) < 1000:
+            steps.append(1)
+            time.sleep(0.005)
+            yield
+
+    with pytest.raises(KeyboardInterrupt):
+        race({"one": way})
+    assert len(steps) < 1000

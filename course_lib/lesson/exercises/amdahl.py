@@ -48,7 +48,7 @@ class Step:
         start = clock()
         time.sleep(LENGTHS[self.name])
         result, hour = getattr(self, f"_{self.name}")(*given)
-        note(self.path, f"{self.name} {hour} {start} {clock()}")
+        note(self.path, f"{self.name} {'_'.join(f'{hour}'.split())} {start} {clock()}")
         return result
 
     def _load(self) -> tuple[list[str], str]:
@@ -230,7 +230,10 @@ class Cases:
     def __call__(self) -> list[float | None]:
         """Return what it answers; None for what isn't a number."""
         answers = [self.__wrapped__(*case) for case in CASES]
-        return [_number(answer) for answer in answers]
+        return [
+            _number(asyncio.run(answer) if inspect.iscoroutine(answer) else answer)
+            for answer in answers
+        ]
 
 
 def _number(answer: Any) -> float | None:

@@ -46,11 +46,13 @@ class Book:
         note(self.path, f"price {item} {thread} {start} {clock()}")
         return 100 + item * item % 97
 
-    def add(self, amount: int) -> None:
+    def add(self, amount: object) -> None:
         """Enter an amount. One enters at a time; the others wait."""
+        if not isinstance(amount, int | float) or amount != int(amount):
+            raise TypeError(f"add takes an amount, such as price returns, not {amount!r:.80}")
         with _BOOK:
             time.sleep(0.001)
-            note(self.path, f"add {amount}")
+            note(self.path, f"add {int(amount)}")
 
     def done(self) -> tuple[list[Priced], list[int]]:
         """Return the items priced, and the amounts entered."""

@@ -171,6 +171,7 @@ class Trial:
         asked = [start for *_, start, _ in watched.asked()["asked"]]
         whole = len(watched.dither(picture(0))) if not pressed[1:] else 0
         sizes = {path.stat().st_size for path in watched.folder.glob("*.pbm")}
+        Path(f"{watched.journal}-stopped").touch()  # what a kept pool has left is done at once
         return {
             "took": (end - pressed[0]) / 1e9 if pressed else 0.0,
             "prompt": prompt,

@@ -70,6 +70,7 @@ class Batches:
     def __call__(self, pieces: Sequence[int]) -> list[str]:
         """Do these pieces, one after the other."""
         start, kind, thread = clock(), blocking(), threading.current_thread()
+        pieces = list(pieces)  # an iterator can be gone through once
         # A number may be given again to a later thread, and a name has spaces.
         worker = f"{os.getpid()}/{thread.ident}/{thread.name.replace(' ', '_')}"
         found = [pbkdf2_hmac("sha256", b"%d" % n, b"", PIECE).hex()[:8] for n in pieces]

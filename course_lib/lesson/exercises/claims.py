@@ -8,6 +8,7 @@ from course_lib.lesson.exercise import Exercise, Finding, Row
 from course_lib.lesson.exercises.claims_probes import Seats
 from course_lib.lesson.exercises.probes import Tally
 from course_lib.lesson.guard import Limits, Seen
+from course_lib.trace import WALL
 
 __all__ = ["EXERCISES"]
 
@@ -32,13 +33,27 @@ def _judge_count(seen: Seen, folder: Path) -> Finding:
     rows = (
         Row("times added", f"{len(done)}", f"{ADDED}", len(done) == ADDED),
         Row("threads that added", f"{len(threads)}", "2 or more", len(threads) >= 2),
+        _under_way(seen),
         Row("count at the end", f"{last}", f"{ADDED}", last == ADDED),
     )
     # What is lost is no noise: a program that guards the count loses nothing, however busy a machine.
-    return Finding(rows, _advise_count(done, len(threads), last), certain=last != len(done))
+    advice = _advise_count(done, len(threads), last, seen.concurrency > WALL)
+    return Finding(rows, advice, certain=last != len(done))
 
 
-def _advise_count(done: list[tuple[int, str, str]], threads: int, last: int) -> str:
+def _under_way(seen: Seen) -> Row:
+    """Return the row that says whether the threads were under way at the same time."""
+    flight = seen.concurrency
+    return Row("threads in flight", f"{flight:.2f}", f"more than {WALL}", flight > WALL)
+
+
+IN_A_ROW = (
+    "One thread was joined before the next one started, so nobody could come in between. Start all, "
+    "then join all, and "
+)
+
+
+def _advise_count(done: list[tuple[int, str, str]], threads: int, last: int, together: bool) -> str:
     if not done:
         return "`tally.value` was never changed: only what is added to it counts."
     if len({process for _, process, _ in done}) > 1:
@@ -64,6 +79,8 @@ def _advise_count(done: list[tuple[int, str, str]], threads: int, last: int) -> 
             "Nothing is lost, for one thread did it all: nobody could come in between. Let four "
             "threads add, and lose nothing all the same."
         )
+    if not together:
+        return f"{IN_A_ROW}lose nothing all the same."
     return "Read, add and write belong together now: whoever is at it, is alone with the number."
 
 
@@ -110,12 +127,14 @@ def _judge_seats(seen: Seen, folder: Path) -> Finding:
         Row("seats sold", f"{len(sold)}", f"{SEATS}", len(sold) == SEATS),
         Row("different buyers", f"{len(set(sold))}", f"{SEATS}", len(set(sold)) == SEATS),
         Row("threads that looked", f"{threads}", "2 or more", threads >= 2),
+        _under_way(seen),
     )
     # A program that looks and sells in one go never sells too many, however busy a machine.
-    return Finding(rows, _advise_seats(sold, threads), certain=len(sold) > SEATS)
+    advice = _advise_seats(sold, threads, seen.concurrency > WALL)
+    return Finding(rows, advice, certain=len(sold) > SEATS)
 
 
-def _advise_seats(sold: list[str], threads: int) -> str:
+def _advise_seats(sold: list[str], threads: int, together: bool) -> str:
     if not sold:
         return "No seat was sold: `seats.sell(buyer)` sells one."
     if not threads:
@@ -135,6 +154,8 @@ def _advise_seats(sold: list[str], threads: int) -> str:
             "No seat is sold twice, for one thread served all buyers, one after the other. Let them "
             "come at the same time, each on a thread, and sell no seat twice all the same."
         )
+    if not together:
+        return f"{IN_A_ROW}sell no seat twice all the same."
     return "Who looks also sells before anybody else can look: no seat is sold twice."
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -119,7 +120,7 @@ def _judge_mixed(seen: Seen, folder: Path) -> Finding:
     pages = min(after, len({one.page for one in done} & {f"page {n}" for n in range(PAGES)}))
     awaited = sum(kind == "loop" for *_, kind in fetch.done())
     blocked = sum(one.kind == "blocked" for one in done)
-    still = stood_still(seen, done)
+    still, loop = stood_still(seen, done), not math.isnan(seen.gap)
     at_once, busy = work_at_once(done)
     parallel = busy > WALL
     why_not = "" if parallel else quadrant.cannot_tell(seen if at_once > WALL else None)
@@ -127,7 +128,12 @@ def _judge_mixed(seen: Seen, folder: Path) -> Finding:
         Row("pages fetched, then crunched", f"{pages}", f"{PAGES}", pages == PAGES),
         Row("fetches awaited on a loop", f"{awaited}", f"{PAGES}", awaited >= PAGES),
         Row("pages that blocked the loop", f"{blocked}", "0", blocked == 0),
-        Row("the loop's turns, while it crunches", "none" if still else "some", "some", not still),
+        Row(
+            "the loop's turns, while it crunches",
+            "none" if still else "some" if loop else "no loop of ours",
+            "some",
+            loop and not still,
+        ),
         Row(
             "cores busy, while it crunches",
             f"{busy:.2f}",
@@ -137,7 +143,7 @@ def _judge_mixed(seen: Seen, folder: Path) -> Finding:
     )
     certain = blocked > 0 or awaited < PAGES
     early = advise_early(len(noted) - len(done), "pages were crunched")
-    advice = early or _advise_mixed(done, pages, awaited, still)
+    advice = early or _advise_mixed(done, pages, awaited if loop else 0, still)
     return Finding(rows, advice, why_not, certain=certain)
 
 
@@ -172,8 +178,8 @@ def _advise_mixed(done: Sequence[Crunched], pages: int, awaited: int, still: boo
         )
     if not awaited:
         return (
-            "There is no event loop that could answer anybody meanwhile: make it "
-            "`async def program(fetch, crunch)`, and wait by `await`."
+            "There is no event loop of ours that could answer anybody meanwhile: make it "
+            "`async def program(fetch, crunch)`, without `asyncio.run`, and wait by `await`."
         )
     if pages < PAGES:
         return f"Only {pages} of {PAGES} pages were fetched, then crunched."

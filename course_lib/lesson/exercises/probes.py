@@ -129,6 +129,8 @@ class Serve:
         return WAIT if number % 4 else 2 * WAIT
 
     def _note(self, number: int, start: int, kind: str) -> str:
+        if not isinstance(number, int):
+            raise TypeError(f"it takes a number, not {number!r:.80}")
         thread = f"{os.getpid()}/{threading.get_ident()}"
         note(self.path, f"{number} {start} {clock()} {kind} {thread}")
         return f"coffee {number}"
@@ -174,8 +176,8 @@ class Tally:
 
 
 def whose() -> str:
-    """Return which process and thread this is; unlike a number, a name isn't given twice."""
-    return f"{os.getpid()} {threading.current_thread().name}"
+    """Return which process and thread this is: by name, too, for a number may be given twice."""
+    return f"{os.getpid()} {threading.get_ident()}/{threading.current_thread().name}"
 
 
 def blocking() -> str:

@@ -58,6 +58,10 @@ function source(cell) {
   return cell.model.sharedModel.source;
 }
 
+function experiments(slide) {
+  return slide.filter((cell) => isCode(cell) && !ASKS.test(source(cell)));
+}
+
 async function present(app) {
   const panel = await opened(app);
   const { slides, first } = cut(panel.content.widgets);
@@ -76,20 +80,27 @@ async function present(app) {
   const bar = document.createElement("nav");
   bar.id = "lecture-bar";
   bar.setAttribute("aria-label", "Slides");
-  const [back, place, run, on] = ["button", "span", "button", "button"]
-    .map((tag) => document.createElement(tag));
-  [back.textContent, run.textContent, on.textContent] = ["Back", "Run", "Next"];
+  const place = document.createElement("span");
   place.setAttribute("role", "status");
-  bar.append(back, place, run, on);
+  const [back, run, end, restart, on] = ["Back", "Run", "Stop", "Restart", "Next"].map((name) => {
+    const button = document.createElement("button");
+    button.textContent = name;
+    return button;
+  });
+  bar.append(back, place, run, end, restart, on);
   document.body.append(bar);
 
-  const done = new Set();
+  const done = new Set(); // what has run, or will
+  const waiting = new Set(); // what will
   let queue = Promise.resolve();
   function execute(cells) {
     for (const cell of cells) {
       done.add(cell);
+      waiting.add(cell);
       const { execute: start } = cell.constructor;
-      queue = queue.then(() => start(cell, panel.sessionContext, {})).catch(() => {}); // it is shown
+      queue = queue
+        .then(() => waiting.delete(cell) && start(cell, panel.sessionContext, {}))
+        .catch(() => {}); // an error is shown
     }
     return queue;
   }
@@ -110,15 +121,33 @@ async function present(app) {
     place.textContent = `${at + 1} of ${slides.length}`;
     back.disabled = at === 0;
     on.disabled = at === slides.length - 1;
-    run.disabled = !slide.some((cell) => isCode(cell) && !ASKS.test(source(cell)));
+    run.disabled = !experiments(slide).length;
     panel.content.node.querySelector(".jp-WindowedPanel-outer")?.scrollTo(0, 0);
   }
-  const again = () =>
-    execute(slides[at].filter((cell) => isCode(cell) && !ASKS.test(source(cell))));
+  const again = () => execute(experiments(slides[at]));
+
+  function stop() {
+    for (const cell of waiting) done.delete(cell);
+    waiting.clear();
+    panel.sessionContext.session.kernel.interrupt();
+  }
+  async function startAnew() {
+    restart.disabled = true;
+    stop();
+    await panel.sessionContext.restartKernel();
+    queue = Promise.resolve(); // what ran will not come back
+    done.clear();
+    execute(first);
+    for (const cell of experiments(slides[at])) done.add(cell); // it may hang again: only on demand
+    show(at);
+    restart.disabled = false;
+  }
 
   back.addEventListener("click", () => show(at - 1));
   on.addEventListener("click", () => show(at + 1));
   run.addEventListener("click", again);
+  end.addEventListener("click", stop);
+  restart.addEventListener("click", startAnew);
   const keys = {
     ArrowRight: () => show(at + 1), PageDown: () => show(at + 1),
     ArrowLeft: () => show(at - 1), PageUp: () => show(at - 1), r: again,
