@@ -218,15 +218,15 @@ def load(path: Path) -> Lessons:
     return found
 
 
-def write(path: Path, content: Lessons) -> None:
-    """Write a file of progress, whole or not at all.
+def write(path: Path, content: Lessons, private: bool = False) -> None:
+    """Write a file of progress, whole or not at all; a private one only this user can read.
 
     Raises
     ------
     OSError
         If it can't be written. What was there is still there.
     """
-    files.write(path, files.dump({"version": VERSION, "lessons": content}))
+    files.write(path, files.dump({"version": VERSION, "lessons": content}), private)
 
 
 def merge(into: Lessons, other: Lessons) -> Lessons:
@@ -263,7 +263,7 @@ def _update(edit: Callable[[Lessons], object]) -> None:
         with _alone():
             saved = _read(locked=True)
             edit(saved)
-            write(place(), merge(copy.deepcopy(kernel.unsaved), saved))
+            write(place(), merge(copy.deepcopy(kernel.unsaved), saved), private=True)
     except (OSError, Newer) as error:
         _unsaved(error)
     else:

@@ -434,3 +434,17 @@ def test_the_file_is_as_its_schema_says(home: Path) -> None:
     content = json.loads(place().read_text("utf-8"))
     assert content["version"] == 1
     assert content["lessons"]["00"]["predictions"]["cores"] == NUMBER
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_progress_is_its_learners_and_an_export_is_for_whoever_is_given_it(tmp_path: Path) -> None:
+    begin("a lesson")
+    export_progress(tmp_path / "mine.json")
+    assert place().stat().st_mode & 0o077 == 0
+    assert (tmp_path / "mine.json").stat().st_mode & 0o777 == 0o666 & ~umask()
+
+
+def umask() -> int:
+    now = os.umask(0)
+    os.umask(now)
+    return now
