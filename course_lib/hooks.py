@@ -306,9 +306,8 @@ class Journal:
         """Take over what the workers have written."""
         with contextlib.suppress(FileNotFoundError):
             for line in Path(self.path).read_text("utf-8", errors="replace").split("\n"):
-                if not (
-                    words := LINE.fullmatch(line)
-                ):  # the last one, or one not written to its end
+                words = LINE.fullmatch(line)
+                if words is None:  # the last one, or one that wasn't written to its end
                     continue
                 what, number, moment, pid, cpu, said = words.groups()
                 activity = self.calls[int(number)]

@@ -31,7 +31,11 @@ class Picture:
         """The picture as a PNG file."""
         file = io.BytesIO()
         quick = {"compress_level": 3}  # the default takes longer, and hardly makes it smaller
-        self.figure.savefig(file, format="png", dpi=144, facecolor="white", pil_kwargs=quick)
+        fits = self.figure.get_layout_engine() is not None  # else something may stand outside
+        box = None if fits else "tight"
+        self.figure.savefig(
+            file, format="png", dpi=144, facecolor="white", bbox_inches=box, pil_kwargs=quick
+        )
         return file.getvalue()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:

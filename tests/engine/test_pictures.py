@@ -452,3 +452,16 @@ def test_of_very_many_spans_switches_are_drawn_too() -> None:
 def test_a_timeline_until_what_is_no_time_is_refused(until: Any) -> None:
     with pytest.raises((TypeError, ValueError), match="until must be"):
         timeline(simulate([Task("A", compute(1))]), until)
+
+
+def test_a_figure_without_a_layout_is_shown_with_all_that_stands_at_its_edge() -> None:
+    figure = Figure(figsize=(2, 1))
+    figure.add_axes((0, 0, 1, 1)).set_xlabel("below the figure")
+    assert width_and_height(show(figure, "An edge.").png) != (288, 144)
+    fitted = Figure(figsize=(2, 1), layout="constrained")
+    fitted.add_subplot()
+    assert width_and_height(show(fitted, "None.").png) == (288, 144)
+
+
+def width_and_height(png: bytes) -> tuple[int, int]:
+    return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
