@@ -67,6 +67,11 @@ class Step:
         return before + fingerprint, fingerprint.decode().strip("<>")
 
 
+def _awaited(result: Any) -> Any:
+    """Return what a program returned; what its coroutine returns, if it is one."""
+    return asyncio.run(result) if inspect.iscoroutine(result) else result
+
+
 class Curve:
     """The program, called with one worker, with two and with four; each call is written down."""
 
@@ -78,9 +83,7 @@ class Curve:
         results = []
         for workers in WORKERS:
             start = clock()
-            result = self.__wrapped__(*steps, workers)
-            if inspect.iscoroutine(result):
-                result = asyncio.run(result)
+            result = _awaited(self.__wrapped__(*steps, workers))
             note(self.path, f"call {workers} {start} {clock()}")
             results.append(result.decode() if isinstance(result, bytes) else repr(result))
         return results
@@ -230,10 +233,7 @@ class Cases:
     def __call__(self) -> list[float | None]:
         """Return what it answers; None for what isn't a number."""
         answers = [self.__wrapped__(*case) for case in CASES]
-        return [
-            _number(asyncio.run(answer) if inspect.iscoroutine(answer) else answer)
-            for answer in answers
-        ]
+        return [_number(_awaited(answer)) for answer in answers]
 
 
 def _number(answer: Any) -> float | None:
