@@ -31,7 +31,7 @@ def why_not(loop: str) -> str | None:
     return None
 
 
-def seconds_a_trip(loop: str = "asyncio", trips: int = 3_000) -> float:
+def seconds_a_trip(loop: str = "asyncio", trips: int = 1_500) -> float:
     """Send a byte to and fro so many times; return the seconds that one round trip took.
 
     Raises
