@@ -36,13 +36,14 @@ from course_lib.service import answer, helper
 from course_lib.tasks import Step, Task, compute, one_of, wait
 from course_lib.trace import Trace
 
-__all__ = ["RATED", "WAITS", "Rating", "measured", "rate", "why_not"]
+__all__ = ["RATED", "WAITS", "Rating", "measured", "rate", "weighed", "why_not"]
 
 WAITS = 64  # tasks that wait at the same time, where a model lets them
 MOST = 4  # tasks that compute: on a large machine as well, the tests shall be short
 EMPTY = 200  # tasks that do nothing, at once
 MORE = (256, 2_000)  # tasks in flight, of which the memory is told: threads, coroutines
 SINGLE = 15  # tasks that do nothing, one every 4 ms
+HELD = 0.4  # seconds that tasks wait while the memory is looked at: all are in flight by then
 
 #: What can be rated: an event loop of one's own, models of the course, and a NumPy function.
 RATED = (
@@ -68,7 +69,7 @@ class Rating:
     dispatch : float
         Seconds from the arrival of a single task to its start; the median.
     memory : float
-        Bytes for each task in flight.
+        Bytes for each task in flight; NaN until it is `weighed`, and where there is nothing to weigh.
     noise : str
         What other programs did meanwhile, if that matters.
     """
@@ -79,7 +80,7 @@ class Rating:
     native: float
     cost: float
     dispatch: float
-    memory: float
+    memory: float = nan
     noise: str = ""
 
 
@@ -103,9 +104,22 @@ def rate(*models: str) -> list[Rating]:
     ValueError
         If one is none of `RATED`.
     """
-    here = [model for model in models if why_not(model) is None]
-    rated = [_rate(model) for model in here]
-    return [replace(one, memory=memory) for one, memory in zip(rated, _memory(here), strict=True)]
+    return [_rate(model) for model in [one for one in models if why_not(one) is None]]
+
+
+def weighed(ratings: Sequence[Rating]) -> list[Rating]:
+    """Return the ratings with their memory, measured in a process for each, all at once."""
+    with Line() as line, contextlib.ExitStack() as stack:
+        asked = {
+            one.model: stack.enter_context(helper(__name__, one.model))
+            for one in ratings
+            if one.model not in ("sequential", "simd")
+        }
+        found = {}
+        for model, process in asked.items():
+            tell = partial(line.tell, f"{model}: memory")
+            found[model] = float(json.loads(sent_out(partial(answer, process), tell)))
+    return [replace(one, memory=found.get(one.model, nan)) for one in ratings]
 
 
 def measured(ratings: Sequence[Rating]) -> Sheet:
@@ -165,8 +179,7 @@ def _rate(model: str) -> Rating:
         float(np.sum(native["cpu"]) / _lasted(native)),
         cost,
         dispatch,
-        nan,  # its memory comes after, beside the others'
-        noise,
+        noise=noise,
     )
 
 
@@ -212,22 +225,7 @@ def _rate_simd() -> Rating:
         np.tanh(one)
         times.append(time.perf_counter() - start)
     cost = float(np.median(times))
-    return Rating("simd", trace.concurrency, nan, trace.parallelism, cost, nan, nan, trace.noise)
-
-
-def _memory(models: Sequence[str]) -> list[float]:
-    """Return each model's bytes for each task in flight, measured in a process for each."""
-    with Line() as line, contextlib.ExitStack() as stack:
-        asked = {
-            model: stack.enter_context(helper(__name__, model))
-            for model in models
-            if model not in ("sequential", "simd")
-        }
-        found = {}
-        for model, process in asked.items():
-            tell = partial(line.tell, f"{model}: memory")
-            found[model] = float(json.loads(sent_out(partial(answer, process), tell)))
-    return [found.get(model, nan) for model in models]
+    return Rating("simd", trace.concurrency, nan, trace.parallelism, cost, nan, noise=trace.noise)
 
 
 # In the process of its own ----------------------------------------------------------------------------
@@ -266,7 +264,7 @@ def _peak(play: Callable[[list[Task]], Trace], count: int) -> int:
 
     thread = threading.Thread(target=look)
     thread.start()
-    play([Task(f"{n}", wait(0.2)) for n in range(count)])
+    play([Task(f"{n}", wait(HELD)) for n in range(count)])
     done.set()
     thread.join()
     return max(most)

@@ -19,7 +19,7 @@ from course_lib.programs import conventional, event_loop, kernel, loops, paralle
 from course_lib.programs.bare import Bare
 from course_lib.programs.conventional import CONVENTIONAL, beside, why
 from course_lib.programs.event_loop import Loop, run_own, until
-from course_lib.programs.ratings import RATED, WAITS, Rating, measured, rate
+from course_lib.programs.ratings import RATED, WAITS, Rating, measured, rate, weighed
 
 
 @pytest.fixture(autouse=True)
@@ -189,7 +189,7 @@ def test_delays_of_tasks_that_are_done_elsewhere(model: str) -> None:
 
 
 def test_what_is_measured_of_a_loop_and_of_threads() -> None:
-    loop, pool, lanes = rate("async", "threads", "simd")
+    loop, pool, lanes = weighed(rate("async", "threads", "simd"))
     for one in (loop, pool):
         assert WAITS / 4 < one.in_flight <= WAITS
         assert 0 < one.python <= 1.1 or (one is pool and not machine().gil)
@@ -200,10 +200,14 @@ def test_what_is_measured_of_a_loop_and_of_threads() -> None:
     assert 0 <= loop.memory < pool.memory  # a thread has a stack
     assert lanes.in_flight == pytest.approx(1.0, abs=0.05)
     assert math.isnan(lanes.python)
+    assert math.isnan(lanes.memory)
 
 
 def test_a_process_takes_more_memory_than_a_thread_could() -> None:
-    (one,) = rate("processes")
+    (rated,) = rate("processes")
+    assert math.isnan(rated.memory)
+    (one,) = weighed([rated])
+    assert one == dataclasses.replace(rated, memory=one.memory)
     assert one.memory > 1e6
     assert one.in_flight <= max(2, math.ceil(machine().usable_cores))
 
