@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from numbers import Real
 from typing import TYPE_CHECKING
 
 from course_lib.tasks import Compute, Task, Wait, duration, one_of, task_list, whole
@@ -32,7 +33,7 @@ MOST_CORES = 100_000
 MOST_SLICES = 5_000_000
 
 #: What happens first where several things happen at the same moment.
-END, READY, EXPIRE, THROTTLE, REFILL = range(5)
+END, READY, EXPIRE, REFILL, THROTTLE = range(5)
 
 
 def simulate(
@@ -60,7 +61,7 @@ def simulate(
         How many cores the machine has.
     policy : {"fifo", "sjf", "stcf", "rr"}
         First in, first out · shortest job first (by all of a task's computing) · shortest time to
-        completion first, which preempts · round-robin.
+        completion first, which preempts who would take longer · round-robin.
     quantum : float, optional
         Seconds after which "rr" preempts a task, if another is ready. None: 0.005.
     switch_cost : float
@@ -123,7 +124,7 @@ def simulate(
         else SWITCH
         if gil is True
         else _positive("gil", gil),
-        quota=None if quota is None else _positive("quota", quota),
+        quota=None if quota is None else _positive("quota", quota, "cores"),
     )
     machine.play()
     return machine.trace(workers, None if quota is None else float(quota))
@@ -133,11 +134,13 @@ def _ns(seconds: float) -> int:
     return round(seconds * 1e9)
 
 
-def _positive(what: str, value: object) -> int:
+def _positive(what: str, value: object, unit: str = "seconds") -> int:
     """Return a number of seconds (or of cores, for a second) above 0 in nanoseconds."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{what} must be a number of {unit}, not {value!r}")
     found = _ns(duration(what, value))
     if not found > 0:
-        raise ValueError(f"{what} must be more than 0, not {value!r}")
+        raise ValueError(f"{what} must be more than 0, and at least 1e-09, not {value!r}")
     return found
 
 
@@ -165,9 +168,10 @@ class Job:
     left: int
     needs_gil: bool
     core: int = -1  # where it runs, or ran last
-    given: int = 0  # when it was given that core
+    quantum: int = 0  # what is left of it, from `since` on
+    given: int = 0  # when it was given that core, or went on after a throttling
     since: int = 0  # when the core has turned to it
-    turn: int = 0  # how often it was given a core or lost it: events of an earlier turn are void
+    turn: int = 0  # how often it went on or was halted: events of an earlier turn are void
     running: bool = False
 
 
@@ -194,12 +198,14 @@ class Simulation:
         self.free = list(range(cores))  # a heap; a core in it may have been taken (see `taken`)
         self.taken = bytearray(cores)
         self.last: list[int | None] = [None] * cores  # which task a core had last
+        self.turning = [0] * cores  # what a core still needs, to turn to that task
         self.workers = list(range(min(workers or len(tasks), len(tasks))))
         self.queue: deque[Life] = deque()  # tasks that have arrived, and have no worker yet
         #: Jobs that are ready: those that need the GIL, and the others.
-        self.ready: tuple[list[tuple[int, int, int, Job]], ...] = ([], [])
+        self.ready: tuple[list[tuple[int, int, int, int, Job]], ...] = ([], [])
         self.holder: Job | None = None  # of the GIL
         self.asked = False  # whether the holder is to give it up
+        self.due = 0  # when, or, while it is halted, after how long
         self.longest: list[tuple[int, int, Job, int]] = []  # running ones, for "stcf"
         self.busy: dict[int, Job] = {}  # by core
         self.budget = None if quota is None else quota * PERIOD // 1_000_000_000
@@ -208,25 +214,30 @@ class Simulation:
         self.expected = 0  # how often throttling was expected: earlier expectations are void
         self.lives = [_life(index, task, gil is not None) for index, task in enumerate(tasks)]
         self.unfinished = len(tasks)
-        slices = sum(life.total for life in self.lives) / min(
-            quantum if policy == "rr" else math.inf, gil or math.inf
-        )
+        computations = sum(kind != "wait" for life in self.lives for kind, _ in life.steps)
+        jobs, work = computations * parts, sum(life.total for life in self.lives)
+        if jobs > MOST_SLICES:
+            raise ValueError(
+                f"this would be cut into {jobs:,} parts, and {MOST_SLICES:,} are the most: make the "
+                "workers fewer, or the tasks"
+            )
+        slices = work / min(quantum if policy == "rr" else math.inf, gil or math.inf)
         if slices > MOST_SLICES:
             raise ValueError(
-                f"this would be cut into {slices:,.0f} slices, and {MOST_SLICES:,} are the most: "
+                f"this may be cut into {slices:,.0f} slices, and {MOST_SLICES:,} are the most: "
                 "make the quantum (or the GIL's switch interval) longer, or the tasks shorter"
             )
-        if self.budget is not None and (periods := self.periods()) > MOST_SLICES:
+        switching = switch_cost * (slices + 2 * jobs)  # at most
+        if self.budget is not None and (periods := self.periods(work + switching)) > MOST_SLICES:
             raise ValueError(
                 f"with this quota it would take {periods:,.0f} periods of 0.1 s, and "
                 f"{MOST_SLICES:,} are the most: make the quota larger, or the tasks shorter"
             )
 
-    def periods(self) -> float:
-        """Return how many of a quota's periods there may be, at most, but for switching."""
+    def periods(self, work: float) -> float:
+        """Return how many of a quota's periods there may be, at most, with so much CPU time."""
         waits = [sum(ns for kind, ns in life.steps if kind == "wait") for life in self.lives]
         longest = max(life.arrival + own for life, own in zip(self.lives, waits, strict=True))
-        work = sum(life.total for life in self.lives)
         if not self.budget:
             return math.inf if work else longest / PERIOD
         return work / self.budget + (longest + sum(waits) / len(self.workers)) / PERIOD
@@ -237,7 +248,7 @@ class Simulation:
             self.at(life.arrival, READY, life, partial(self.arrive, life))
         if self.budget is not None:
             self.at(PERIOD, REFILL, self.lives[0], self.refill)
-        while self.events:
+        while self.unfinished:
             self.now = self.events[0][0]
             while self.events and self.events[0][0] == self.now:
                 heapq.heappop(self.events)[-1]()
@@ -252,21 +263,20 @@ class Simulation:
 
     def arrive(self, life: Life) -> None:
         """Give a task a worker, or let it queue for one."""
-        self.queue.append(life)
-        self.admit()
-
-    def admit(self) -> None:
-        while self.workers and self.queue:
-            life = self.queue.popleft()
+        if self.workers:
             self.go_on(life, heapq.heappop(self.workers))
+        else:
+            self.queue.append(life)
 
     def go_on(self, life: Life, worker: int) -> None:
-        """Begin a task's next step; without one it is done."""
+        """Begin a task's next step; without one it is done, and its worker takes the next task."""
         if not life.steps:
             life.finish = self.now
             self.unfinished -= 1
-            heapq.heappush(self.workers, worker)
-            self.admit()
+            if self.queue:
+                self.go_on_in_turn(self.queue.popleft(), worker)
+            else:
+                heapq.heappush(self.workers, worker)
             return
         kind, length = life.steps.popleft()
         if kind == "wait":
@@ -277,8 +287,15 @@ class Simulation:
         life.parts = self.parts
         for part in range(self.parts):
             share = length // self.parts + (part < length % self.parts)
-            needs_gil = self.gil is not None and kind == "python"
-            self.get_ready(Job(life, worker if self.parts == 1 else part, share, needs_gil))
+            place = worker if self.parts == 1 else part
+            self.get_ready(Job(life, place, share, self.needs_gil(kind)))
+
+    def go_on_in_turn(self, life: Life, worker: int) -> None:
+        """Begin a task's next step at this moment, after those that are before it in order."""
+        self.at(self.now, READY, life, partial(self.go_on, life, worker))
+
+    def needs_gil(self, kind: str) -> bool:
+        return self.gil is not None and kind == "python"
 
     def started(self, life: Life, time: int) -> None:
         if life.start is None:
@@ -289,11 +306,11 @@ class Simulation:
     def get_ready(self, job: Job) -> None:
         """Queue for a core."""
         self.count += 1
-        rank = {"sjf": job.life.total, "stcf": job.life.left}.get(self.policy, self.count)
-        tie = job.life.arrival if self.policy in ("sjf", "stcf") else 0
-        heapq.heappush(self.ready[not job.needs_gil], (rank, tie, self.count, job))
+        rank = {"sjf": job.life.total, "stcf": job.life.left}.get(self.policy)
+        order = (self.count, 0, 0) if rank is None else (rank, job.life.arrival, job.life.index)
+        heapq.heappush(self.ready[not job.needs_gil], (*order, self.count, job))
 
-    def next_ready(self) -> tuple[list[tuple[int, int, int, Job]], Job] | None:
+    def next_ready(self) -> tuple[list[tuple[int, int, int, int, Job]], Job] | None:
         """Return who is next, and of which heap; None if nobody can run."""
         heaps = [heap for heap in self.ready[self.holder is not None :] if heap]
         if not heaps:
@@ -312,10 +329,8 @@ class Simulation:
                 heapq.heappop(heap)
                 self.run(job, core)
         if self.gil is not None and self.holder and self.ready[0] and not self.asked:
-            holder = self.holder
             self.asked = True
-            due = max(self.now, holder.since) + self.gil
-            self.at(due, EXPIRE, holder.life, self.if_still(holder, self.preempt))
+            self.ask_for_gil(self.holder, self.gil)
 
     def free_core(self, job: Job) -> int | None:
         """Return the core where the job ran last, if that is free; else the first free one."""
@@ -326,41 +341,55 @@ class Simulation:
         return self.free[0] if self.free else None
 
     def make_room(self, job: Job) -> bool:
-        """Preempt the running job that has the most left to do, if that is more."""
+        """Preempt the running job that would be the last to end, if this one would end sooner."""
         while self.longest and self.longest[0][3] != self.longest[0][2].turn:
             heapq.heappop(self.longest)
-        if not self.longest or -self.longest[0][0] - self.now <= job.life.left:
+        if not self.longest:
+            return False
+        end, _, other, _ = self.longest[0]
+        turning = self.switch_cost if job.life is not other.life else max(0, other.since - self.now)
+        if -end - self.now <= turning + job.life.left:
             return False
         self.preempt(heapq.heappop(self.longest)[2])
         return True
 
+    def ask_for_gil(self, holder: Job, interval: int) -> None:
+        """Let the holder of the GIL give it up after this time, in which it may run."""
+        self.due = max(self.now, holder.since) + interval
+        self.at(self.due, EXPIRE, holder.life, self.if_still(holder, self.preempt))
+
     # Running ----------------------------------------------------------------------------------
 
-    def run(self, job: Job, core: int, cost: int | None = None) -> None:
+    def run(self, job: Job, core: int) -> None:
         """Let a core run a job, from now on, or once it has turned to it."""
         self.count_used()
-        life = job.life
-        if cost is None:
-            cost = self.switch_cost if self.last[core] not in (None, life.index) else 0
-        job.core, job.given, job.since = core, self.now, self.now + cost
+        if self.last[core] not in (None, job.life.index):
+            self.turning[core] = self.switch_cost
+        job.core, job.quantum = core, self.quantum
+        self.taken[core], self.last[core], self.busy[core] = 1, job.life.index, job
+        self.resume(job)
+
+    def resume(self, job: Job) -> None:
+        """Let a job go on where it is: it keeps what is left of its quantum, and the GIL."""
+        job.given, job.since = self.now, self.now + self.turning[job.core]
         job.turn, job.running = job.turn + 1, True
-        self.taken[core], self.last[core], self.busy[core] = 1, life.index, job
-        if job.needs_gil:
+        if self.holder is job and self.asked:
+            self.ask_for_gil(job, self.due)
+        elif job.needs_gil:
             self.holder, self.asked = job, False
-        self.started(life, job.since)
-        self.expect_end(job, job.since)
+        self.expect_end(job)
         if self.policy == "stcf":
             self.count += 1
-            heapq.heappush(self.longest, (-job.since - life.left, -self.count, job, job.turn))
+            heapq.heappush(self.longest, (-job.since - job.life.left, -self.count, job, job.turn))
         self.expect_throttling()
 
-    def expect_end(self, job: Job, begin: int) -> None:
+    def expect_end(self, job: Job) -> None:
         """See to it that a job is taken from its core when it is done, or its quantum is over."""
-        left = job.left - (begin - job.since)
-        if self.policy == "rr" and self.quantum < left:
-            self.at(begin + self.quantum, EXPIRE, job.life, self.if_still(job, self.expire))
+        if self.policy == "rr" and job.quantum < job.left:
+            over = job.since + job.quantum
+            self.at(over, EXPIRE, job.life, self.if_still(job, self.expire))
         else:
-            self.at(begin + left, END, job.life, self.if_still(job, self.end))
+            self.at(job.since + job.left, END, job.life, self.if_still(job, self.end))
 
     def if_still(self, job: Job, act: Callable[[Job], object]) -> Callable[[], object]:
         """Return what does the act, if the job then is still in this turn on a core."""
@@ -378,12 +407,22 @@ class Simulation:
         here, begin = (job.worker, job.core), min(job.since, self.now)
         if begin > job.given:
             job.life.spans.append((*here, job.given, begin, "switch"))
-        if (done := self.now - begin) or not job.left:
+            self.turning[job.core] -= begin - job.given
+        if (done := self.now - begin) or (not job.left and begin == job.since):
+            self.started(job.life, begin)
             job.life.spans.append((*here, begin, self.now, "run"))
+        if self.holder is job and self.asked:
+            self.due -= max(self.now, job.since)
         job.left -= done
         job.life.left -= done
+        job.quantum -= done
         job.turn += 1
         job.running = False
+
+    def release(self, job: Job) -> None:
+        """Let go of the GIL, if the job has it."""
+        if self.holder is job:
+            self.holder, self.asked = None, False
 
     def leave(self, job: Job) -> None:
         """Take a job from its core."""
@@ -391,8 +430,7 @@ class Simulation:
         del self.busy[job.core]
         self.taken[job.core] = 0
         heapq.heappush(self.free, job.core)
-        if self.holder is job:
-            self.holder, self.asked = None, False
+        self.release(job)
         self.expect_throttling()
 
     def preempt(self, job: Job) -> None:
@@ -405,14 +443,28 @@ class Simulation:
         if self.ready[1] or (self.ready[0] and self.holder in (None, job)):
             self.preempt(job)
         else:
-            self.expect_end(job, self.now)
+            job.quantum = self.now - job.since + self.quantum
+            self.expect_end(job)
 
     def end(self, job: Job) -> None:
         """End a computation; the last part of one leads to the task's next step."""
+        life = job.life
+        if self.parts == 1 and life.steps and life.steps[0][0] != "wait":
+            needs_gil = self.needs_gil(life.steps[0][0])
+            if not needs_gil or self.holder is None:  # nothing keeps it from going on where it is
+                self.halt(job)
+                self.release(job)
+                job.left, job.needs_gil = life.steps.popleft()[1], needs_gil
+                self.resume(job)
+                return
         self.leave(job)
-        job.life.parts -= 1
-        if not job.life.parts:
-            self.go_on(job.life, job.worker if self.parts == 1 else 0)
+        life.parts -= 1
+        if not life.parts:
+            worker = job.worker if self.parts == 1 else 0
+            if life.steps and life.steps[0][0] != "wait":
+                self.go_on_in_turn(life, worker)
+            else:
+                self.go_on(life, worker)
 
     # The quota --------------------------------------------------------------------------------
 
@@ -426,7 +478,7 @@ class Simulation:
         if self.budget is None or not self.busy or self.throttled:
             return
         self.expected += 1
-        left = max(0, self.budget - self.used) // len(self.busy)
+        left = -(-max(0, self.budget - self.used) // len(self.busy))  # rounded up
         act = partial(self.throttle, self.expected)
         self.at(self.now + left, THROTTLE, self.lives[0], act)
 
@@ -438,13 +490,14 @@ class Simulation:
             self.throttled = True
 
     def refill(self) -> None:
-        """Begin a period, with all of its CPU time."""
+        """Begin a period with its CPU time, but for the nanoseconds that were used too many."""
+        assert self.budget is not None
         self.count_used()
-        self.used = 0
-        if self.throttled:
+        self.used = max(0, self.used - self.budget)
+        if self.throttled and self.used < self.budget:
             self.throttled = False
-            for core, job in list(self.busy.items()):
-                self.run(job, core, cost=0)
+            for job in self.busy.values():
+                self.resume(job)
         self.expect_throttling()
         if self.unfinished:
             self.at(self.now + PERIOD, REFILL, self.lives[0], self.refill)

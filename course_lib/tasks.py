@@ -26,6 +26,10 @@ class Compute:
     seconds: float
     kind: Literal["python", "native"] = "python"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seconds", duration("compute(seconds)", self.seconds))
+        one_of("kind", self.kind, ("python", "native"))
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
@@ -33,6 +37,10 @@ class Wait:
 
     seconds: float
     kind: Literal["sleep", "socket"] = "sleep"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "seconds", duration("wait(seconds)", self.seconds))
+        one_of("kind", self.kind, ("sleep", "socket"))
 
 
 Step = Compute | Wait | Callable[[], Any]
@@ -67,9 +75,7 @@ def compute(seconds: float, kind: Literal["python", "native"] = "python") -> Com
     >>> compute(0.1)
     Compute(seconds=0.1, kind='python')
     """
-    return Compute(
-        duration("compute(seconds)", seconds), one_of("kind", kind, ("python", "native"))
-    )
+    return Compute(seconds, kind)
 
 
 def wait(seconds: float, kind: Literal["sleep", "socket"] = "sleep") -> Wait:
@@ -87,7 +93,7 @@ def wait(seconds: float, kind: Literal["sleep", "socket"] = "sleep") -> Wait:
     ValueError, TypeError
         If an argument is none of these.
     """
-    return Wait(duration("wait(seconds)", seconds), one_of("kind", kind, ("sleep", "socket")))
+    return Wait(seconds, kind)
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -148,6 +148,83 @@ def test_split_cuts_each_computation_evenly_and_runs_task_after_task() -> None:
     assert simulate(tasks, 2, split=True, workers=3).makespan == 2 + 1 + 2
 
 
+@pytest.mark.parametrize("policy", ["fifo", "rr", "stcf"])
+@pytest.mark.parametrize("gil", [None, 0.15])
+def test_a_quota_that_can_not_bind_changes_nothing(policy: str, gil: float | None) -> None:
+    quantum = 0.15 if policy == "rr" else None
+    tasks = [*bursts(0.4, 0.3, 0.2), Task("W", wait(0.1), compute(0.1))]
+    free, bound = (
+        simulate(tasks, 1, policy, quantum, 0.01, gil=gil, quota=quota) for quota in (None, 1)
+    )
+    assert (free.spans == bound.spans).all()
+    assert (free.tasks == bound.tasks).all()
+
+
+def test_a_quantum_and_a_switch_interval_go_on_after_a_throttling() -> None:
+    turns = [(0, 0, 0.004), (0, 0.1, 0.101), (1, 0.101, 0.104)]
+    assert runs(simulate(bursts(0.012, 0.012), policy="rr", quota=0.04))[:3] == turns
+    assert runs(simulate(bursts(0.012, 0.012), gil=True, quota=0.04))[:3] == turns
+
+
+def test_a_switch_goes_on_after_a_throttling() -> None:
+    trace = simulate(bursts(0.05, 0.02), quota=0.5, switch_cost=0.01)
+    assert runs(trace, "switch") == [(1, 0.1, 0.11)]
+    assert runs(trace) == [(0, 0, 0.05), (1, 0.11, 0.13)]
+    assert trace.tasks["start"].tolist() == [0, 0.11]
+    assert trace.cpu == 0.08
+    cut = simulate(bursts(0.045, 0.02), quota=0.5, switch_cost=0.01)  # in the midst of a switch
+    assert runs(cut, "switch") == [(1, 0.045, 0.05), (1, 0.1, 0.105)]
+    assert cut.tasks["start"].tolist() == [0, 0.105]
+
+
+def test_a_quota_of_less_than_a_nanosecond_a_core_is_saved_up() -> None:
+    tasks = [Task(f"{n}", compute(1e-7)) for n in range(100)]
+    trace = simulate(tasks, 100, quota=1.99e-6)  # 199 ns in each period, for 10,000 ns of work
+    assert 4.9 <= trace.makespan <= 5.1
+    assert simulate(bursts(1e-8, 1e-8), 2, quota=1e-8).makespan == pytest.approx(1.8)
+
+
+def test_who_would_end_later_is_preempted_its_switch_included() -> None:
+    start = Task("C", compute(1))
+    longer = [start, Task("A", compute(5), at=0.5), Task("B", compute(5.2), at=1.5)]
+    assert runs(simulate(longer, policy="stcf", switch_cost=1)) == [
+        (0, 0, 1),
+        (1, 2, 7),
+        (2, 8, 13.2),
+    ]
+    shorter = [start, Task("A", compute(5), at=0.5), Task("B", compute(2), at=1.5)]
+    trace = simulate(shorter, policy="stcf", switch_cost=1)
+    assert runs(trace) == [(0, 0, 1), (2, 2.5, 4.5), (1, 5.5, 10.5)]
+    assert trace.tasks["start"].tolist() == [0, 5.5, 2.5]  # A's first switch led to nothing
+    for policy in ("fifo", "stcf"):
+        parts = simulate(bursts(1, 1), policy=policy, split=True, workers=2, switch_cost=0.5)
+        assert parts.makespan == 2.5, policy
+
+
+def test_who_needs_the_gil_no_longer_or_finds_it_free_stays_on_its_core() -> None:
+    tasks = [Task("A", compute(1), compute(1, "native")), Task("B", compute(1, "native"))]
+    assert simulate(tasks, gil=True).tasks["finish"].tolist() == [2, 3]
+    back = [Task("A", compute(1, "native"), compute(1)), Task("B", compute(5, "native"))]
+    assert simulate(back, gil=True).tasks["finish"].tolist() == [2, 7]
+
+
+def test_ties_of_who_comes_back_from_a_wait() -> None:
+    tasks = [
+        Task("Z", compute(3)),
+        Task("A", wait(2), compute(1)),
+        Task("B", wait(1), compute(1)),
+    ]
+    assert simulate(tasks, policy="sjf").tasks["finish"].tolist() == [3, 4, 5]
+    three = [Task("A", compute(1)), Task("B", wait(1), compute(1)), Task("C", compute(1))]
+    assert simulate(three, workers=2).tasks["finish"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("machine", [{"gil": 1e6}, {"quota": 1}])
+def test_a_simulation_ends_with_its_last_task(machine: dict[str, float]) -> None:
+    trace = simulate(bursts(0.01, 0.02), **machine)  # type: ignore[arg-type]
+    assert trace.end == trace.makespan == 0.03
+
+
 # For any tasks ----------------------------------------------------------------------------------------
 
 LENGTHS = st.integers(0, 20).map(lambda n: n / 10)
@@ -269,6 +346,9 @@ def test_the_cost_grows_as_n_log_n(monkeypatch: pytest.MonkeyPatch) -> None:
 # Bad input --------------------------------------------------------------------------------------------
 
 
+MANY = [Task(f"{n}", compute(0.1)) for n in range(100)]
+
+
 @pytest.mark.parametrize(
     ("changed", "error", "said"),
     [
@@ -288,6 +368,10 @@ def test_the_cost_grows_as_n_log_n(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"quota": 1e-9}, ValueError, "it would take inf periods"),
         ({"tasks": [Task("A", wait(1e9))], "quota": 1}, ValueError, "20,000,000,000 periods"),
         ({"quota": "1"}, TypeError, "quota must be a number"),
+        ({"quota": "half"}, TypeError, "quota must be a number of cores, not 'half'"),
+        ({"quota": 1e-10}, ValueError, "quota must be more than 0, and at least 1e-09, not 1e-10"),
+        ({"quota": 2, "switch_cost": 1e8}, ValueError, "periods of 0.1 s"),
+        ({"split": True, "workers": 100_000, "tasks": MANY}, ValueError, "10,000,000 parts"),
         ({"split": 1}, TypeError, "split must be True or False"),
         ({"tasks": []}, ValueError, "tasks must hold 1 to"),
         ({"tasks": [Task("A", print)]}, TypeError, "can't be simulated"),
