@@ -155,20 +155,51 @@ def duration(what: str, seconds: object) -> float:
 
 def one_of(what: str, value: T, allowed: tuple[T, ...]) -> T:
     """Return `value`; raise if it isn't among `allowed`."""
-    if value not in allowed:
-        raise ValueError(f"{what} must be one of {', '.join(map(repr, allowed))}, not {value!r}")
+    try:
+        known = value in frozenset(allowed)
+    except TypeError:  # it has no hash, such as an array, which would be compared item by item
+        known = False
+    if not known:
+        names = ", ".join(map(repr, allowed))
+        raise ValueError(f"{what} must be one of {names}, not {shown(value)}")
     return value
+
+
+def number(what: str, value: object, allowed: str, fits: Callable[[float], bool]) -> float:
+    """Return a number as a float; raise, and say in words what is allowed, if it doesn't fit."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{what} must be {allowed}, not {shown(value)}")
+    try:
+        found = float(value)
+    except OverflowError:
+        found = math.nan  # which fits nothing
+    if not fits(found):
+        raise ValueError(f"{what} must be {allowed}, not {shown(value)}")
+    return found
 
 
 def whole(what: str, value: object, least: int, most: int, more: str = "") -> int:
     """Return a whole number, NumPy's too, as an int; raise if it isn't one from least to most."""
-    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
-        raise TypeError(f"{what} must be a whole number, not {value!r}")
-    found = operator.index(value)
+    try:
+        if isinstance(value, bool) or not isinstance(value, SupportsIndex):
+            raise TypeError
+        found = operator.index(value)  # an array says that it has one, even if it hasn't
+    except TypeError:
+        raise TypeError(f"{what} must be a whole number, not {shown(value)}") from None
     if not least <= found <= most:
         allowed = f"{least}" if least == most else f"{least} to {most:,}"
-        raise ValueError(f"{what} must be {allowed}{more}, not {found:,}")
+        said = f"{found:,}" if abs(found) < 10**15 else shown(found)
+        raise ValueError(f"{what} must be {allowed}{more}, not {said}")
     return found
+
+
+def shown(value: object) -> str:
+    """Return a value as a message shows it: in at most 80 characters, whatever it is."""
+    try:
+        text = " ".join(line.strip() for line in repr(value).splitlines())
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "something too long to be shown"
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def task_list(tasks: object) -> tuple[Task, ...]:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from course_lib import Task, compute, wait
-from course_lib.tasks import Compute, Pace, Wait, calibrate, digest, spin
+from course_lib.tasks import Compute, Pace, Wait, calibrate, digest, one_of, shown, spin, whole
 
 NO_NUMBER: list[Any] = ["0.1", None, True, False, 1j, [0.1], b"1", (1,), {}]
 NO_DURATION: list[Any] = [-1, -1e-9, math.nan, math.inf, -math.inf, np.float64("nan"), 10**400]
@@ -132,6 +132,46 @@ def test_an_arrival_that_is_no_duration_is_refused(at: Any) -> None:
         Task("A", compute(0.1), at=at)
     said = str(caught.value)
     assert "at=" in said and "'A'" in said and "0 or more" in said and repr(at)[:20] in said
+
+
+# Numbers and choices --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", [2, np.int64(2), np.array(2)])
+def test_a_whole_number_is_one_however_it_is_given(given: Any) -> None:
+    found = whole("count", given, 1, 9)
+    assert (found, type(found)) == (2, int)
+
+
+@pytest.mark.parametrize(
+    "bad", [np.array([2]), np.array(2.5), np.arange(9999), 2.0, "2", "2" * 9999, [10**5000], True]
+)
+def test_what_is_no_whole_number_is_refused_in_few_words(bad: Any) -> None:
+    with pytest.raises(TypeError, match="^count must be a whole number, not ") as caught:
+        whole("count", bad, 1, 9)
+    assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize(
+    "bad", [0, 10**6, 10**400, 10**5000, -(10**5000)], ids=lambda bad: f"{bad.bit_length()} bits"
+)
+def test_a_number_out_of_range_is_refused_in_few_words(bad: int) -> None:
+    with pytest.raises(ValueError, match="^count must be 1 to 9, not ") as caught:
+        whole("count", bad, 1, 9)
+    assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize("bad", [np.array(["a", "b"]), np.array(["a"]), ["a"], {}, "c" * 9999])
+def test_what_is_no_choice_is_refused_in_few_words(bad: Any) -> None:
+    with pytest.raises(ValueError, match="^way must be one of 'a', 'b', not ") as caught:
+        one_of("way", bad, ("a", "b"))
+    assert len(str(caught.value)) < 120
+
+
+def test_a_value_is_shown_in_a_line() -> None:
+    assert shown("a  b") == "'a  b'"
+    assert shown(np.ones((2, 2))) == "array([[1., 1.], [1., 1.]])"
+    assert shown("x" * 99) == f"'{'x' * 78}…"
 
 
 # Calibration ----------------------------------------------------------------------------------------
