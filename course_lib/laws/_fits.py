@@ -9,6 +9,7 @@ import numpy as np
 
 from course_lib.laws._formulas import usl_peak
 from course_lib.laws._ranges import ABOVE_0, FROM_0, FROM_1, Array, checked
+from course_lib.tasks import shown
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -186,11 +187,17 @@ def fit_usl(workers: ArrayLike, speedup: ArrayLike) -> UslFit:
 def _lost(points: _Points, given: Fit | float | None) -> tuple[float, float]:
     """Return between what the overhead lies; by default what the points of one worker lost."""
     if isinstance(given, Fit):
-        return given.interval
+        low, high = given.interval
+        if not low <= high:  # NaN among them
+            raise ValueError(f"overhead must have an interval from low to high, not {given!r}")
+        return low, high
     if given is None:
         alone = points.where(points.workers == 1)
         given = max(0.0, overhead(*alone[:2]).value) if alone.workers.size else 0.0
-    value = float(*checked(overhead=(given, FROM_0)))
+    (found,) = checked(overhead=(given, FROM_0))
+    if found.ndim:
+        raise ValueError(f"overhead must be a Fit or one number, not {shown(given)}")
+    value = float(found)
     return value, value
 
 

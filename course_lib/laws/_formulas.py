@@ -17,7 +17,9 @@ from course_lib.laws._ranges import (
     FROM_1_OR_INFINITE,
     Array,
     checked,
+    exact,
 )
+from course_lib.tasks import one_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -231,15 +233,14 @@ def hill_marty(
     >>> [round(hill_marty(0.975, 256, r, "asymmetric"), 1) for r in (1, 64)]
     [34.7, 125.0]
     """
-    if chip not in get_args(Chip):
-        raise ValueError(f"chip must be one of {', '.join(get_args(Chip))}, not {chip!r}")
+    one_of("chip", chip, get_args(Chip))
     f, n, r = checked(
         parallel_fraction=(parallel_fraction, FROM_0_TO_1),
         budget=(budget, FROM_1),
         size=(size, FROM_1),
     )
     if np.any(r > n):
-        raise ValueError(f"size must be from 1 to the budget, not {r[r > n][0]:g}")
+        raise ValueError(f"size must be from 1 to the budget, not {exact(r[r > n][0])}")
     quick = np.sqrt(r)
     together = {
         "symmetric": quick * n / r,

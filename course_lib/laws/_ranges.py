@@ -10,6 +10,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from course_lib.tasks import shown
+
 Array: TypeAlias = NDArray[np.float64]
 Allowed: TypeAlias = tuple[str, Callable[[Any], Any]]
 FROM_0_TO_1: Allowed = ("from 0 to 1", lambda x: (x >= 0) & (x <= 1))
@@ -41,16 +43,37 @@ def _array(name: str, value: ArrayLike, allowed: Allowed) -> Array:
     words, fits = allowed
     try:
         given = np.asarray(value)
-        if given.dtype == object and all(_number(each) for each in given.flat):
-            given = given.astype(float)  # fractions, and integers of any length
+        if given is not value or given.dtype == object:  # in a list, True would become a 1
+            each = np.asarray(value, dtype=object)
+            if not all(map(_number, each.flat)):
+                given = each
+            elif given.dtype == object:  # fractions, and integers of any length
+                given = given.astype(float)
     except ValueError:  # rows of different lengths
         given = np.asarray(None)
-    if given.dtype.kind not in "iuf":
-        raise ValueError(f"{name} must be a number or an array of them, {words}, not {value!r}")
+    except OverflowError:
+        raise ValueError(
+            f"{name} must be {words}, and no float is as large as {shown(value)}"
+        ) from None
+    if given.dtype.kind not in "iuf" or _masked(value):
+        raise ValueError(
+            f"{name} must be a number or an array of them, {words}, not {shown(value)}"
+        )
     wrong = given[~fits(given)]  # NaN among them: it is in no range
     if wrong.size:
-        raise ValueError(f"{name} must be {words}, not {wrong.flat[0]:g}")
+        raise ValueError(f"{name} must be {words}, not {exact(wrong.flat[0])}")
     return given.astype(np.float64)
+
+
+def exact(found: Any) -> str:
+    """Return a NumPy number as text, with all its digits: 1.0000001 must not pass for 1."""
+    return str(found).removesuffix(".0")
+
+
+def _masked(value: object) -> bool:
+    """Whether something is masked. A bare array isn't, so most need no numpy.ma, which is slow to load."""
+    bare = not isinstance(value, np.ndarray) or type(value) is np.ndarray
+    return not bare and bool(np.ma.is_masked(value))
 
 
 def _number(value: object) -> bool:

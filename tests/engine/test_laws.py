@@ -175,7 +175,11 @@ def test_fractions_and_long_integers_are_numbers() -> None:
 
 
 @pytest.mark.parametrize(("law", "values"), LAWS)
-@pytest.mark.parametrize("bad", [nan, "0.5", None, True, 1j, -0.1, [0.5, nan], [[1], [1, 2]], {}])
+@pytest.mark.parametrize(
+    "bad",
+    [nan, "0.5", None, True, 1j, -0.1, [0.5, nan], [[1], [1, 2]], {}]
+    + [[True, 2], [0.5, True], [[1], [np.True_]], np.ma.masked_equal([2, 3], 3), [10**5000, None]],
+)
 def test_what_is_no_number_in_the_range_is_named(
     law: Callable[..., Any], values: tuple[Any, ...], bad: Any
 ) -> None:
@@ -201,7 +205,27 @@ def test_what_is_no_number_in_the_range_is_named(
         (lambda: laws.usl(2, 0.1, inf), "coherency must be 0 or more, and finite, not inf"),
         (lambda: laws.hill_marty(0.9, 16, [4, 17]), "size must be from 1 to the budget, not 17"),
         (lambda: laws.hill_marty(0.9, inf, 4), "budget must be 1 or more, and finite, not inf"),
-        (lambda: laws.hill_marty(0.9, 4, 1, "big"), "chip must be one of symmetric, .* not 'big'"),  # type: ignore[arg-type]
+        (lambda: laws.hill_marty(0.9, 4, 1, "big"), "chip must be one of 'symm.* not 'big'"),  # type: ignore[arg-type]
+        (
+            lambda: laws.hill_marty(0.9, 4, 1, np.array(["symmetric", "x"])),  # type: ignore[arg-type]
+            "chip must be one of 'symmetric', .* not array",
+        ),
+        (lambda: laws.amdahl(1.0000001, 2), "from 0 to 1, not 1.0000001$"),
+        (lambda: laws.amdahl(np.float32(1.0000001), 2), "from 0 to 1, not 1.0000001$"),
+        (lambda: laws.amdahl(0.5, 0.99999999), "1 or more, not 0.99999999$"),
+        (lambda: laws.hill_marty(0.9, 4, 4.0000001), "to the budget, not 4.0000001$"),
+        (lambda: laws.amdahl(0.5, 10**400), "workers must be 1 or more, and no float is as large"),
+        (lambda: laws.amdahl(0.5, 10**5000), "no float is as large as something too long"),
+        (lambda: laws.amdahl(0.5, [2, 10**400]), "workers must be 1 or more, and no float"),
+        (lambda: laws.amdahl(0.5, Fraction(10**400)), "no float is as large as Fraction"),  # type: ignore[arg-type]
+        (
+            lambda: laws.fit_amdahl([2, 2], [1.5, 1.6], overhead=[0.1]),  # type: ignore[arg-type]
+            r"overhead must be a Fit or one number, not \[0.1\]",
+        ),
+        (
+            lambda: laws.fit_amdahl([2, 2], [1.5, 1.6], overhead=laws.Fit(nan, (nan, nan))),
+            "overhead must have an interval from low to high, not Fit",
+        ),
         (lambda: laws.amdahl([0.9, 0.8], [1, 2, 3]), r"parallel_fraction \(2,\), workers \(3,\)"),
         (lambda: laws.fit_amdahl([1, 2], [1]), r"pairs.* not of shapes \(2,\) and \(1,\)"),
         (lambda: laws.fit_amdahl([[[2]]], [[[2]]]), r"pairs.* not of shapes \(1, 1, 1\)"),
@@ -217,6 +241,13 @@ def test_what_is_no_number_in_the_range_is_named(
 def test_bad_input(call: Callable[[], Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         call()
+
+
+def test_a_masked_array_of_which_nothing_is_masked_is_an_array() -> None:
+    found = laws.amdahl(0.5, np.ma.masked_equal([2, 3], 9))
+    assert found == pytest.approx(laws.amdahl(0.5, [2, 3]))
+    with pytest.raises(ValueError, match="workers must be a number or an array of them"):
+        laws.amdahl(0.5, np.ma.masked_equal([2, 3], 3))
 
 
 # Fits ------------------------------------------------------------------------------------------------
