@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from statistics import median
@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from course_lib.hooks import children_cpu, cpu_since
 from course_lib.machine import machine
 from course_lib.speedup import NOISY, Meter, finished
-from course_lib.tasks import duration, whole
+from course_lib.tasks import duration, number, shown, whole
 
 __all__ = ["Scaling", "scaling", "worker_counts"]
 
@@ -156,9 +156,10 @@ def worker_counts(usable: float | None = None) -> tuple[int, ...]:
     >>> worker_counts(6), worker_counts(1.5)
     ((1, 2, 4, 6), (1,))
     """
-    most = max(
-        1, math.floor(duration("usable", machine().usable_cores if usable is None else usable))
-    )
+    given = machine().usable_cores if usable is None else usable
+    allowed = "a number of cores, 0 or more and finite"
+    cores = number("usable", given, allowed, lambda found: 0 <= found < math.inf)
+    most = max(1, math.floor(cores))
     powers = [2**power for power in range(most.bit_length())]
     return tuple(dict.fromkeys([*powers, most]))
 
@@ -196,13 +197,12 @@ def scaling(
     >>> 1.5 < found.best[2] < 2.5
     True
     """
-    for what, given in (("program", program), ("alone", alone or program)):
+    for what, given in (("program", program), ("alone", program if alone is None else alone)):
         if not callable(given):
             raise TypeError(f"{what} must be a function of a number of workers, not {given!r}")
     if not duration("budget", budget) > 0:
         raise ValueError(f"budget must be more than 0 seconds, not {budget!r}")
-    chosen = worker_counts() if counts is None else [whole("counts", n, 1, MOST) for n in counts]
-    order = sorted({1, *chosen})
+    order = sorted({1, *(worker_counts() if counts is None else _counts(counts))})
     end = time.perf_counter() + budget
     meter = Meter()
     finished("program", program(order[-1]))  # warms up
@@ -210,8 +210,11 @@ def scaling(
     longest = 0.0
     while len(runs) < ROUNDS and (not runs or time.perf_counter() + 1.1 * longest < end):
         began = time.perf_counter()
-        together = {n: _took(program, n) for n in (order if len(runs) % 2 else order[::-1])}
-        each = {n: together[1] if alone is None or n == 1 else _took(alone, n) for n in order}
+        turns = order if len(runs) % 2 else order[::-1]
+        together = {n: _took("program", program, n) for n in turns}
+        each = {
+            n: together[1] if alone is None or n == 1 else _took("alone", alone, n) for n in order
+        }
         runs.append([(each[n], together[n]) for n in order])
         longest = max(longest, time.perf_counter() - began)
     return Scaling(
@@ -223,6 +226,16 @@ def scaling(
     )
 
 
+def _counts(given: Iterable[object]) -> list[int]:
+    try:
+        counts = iter(given)
+    except TypeError:
+        raise TypeError(
+            f"counts must be a list of numbers of workers, such as [1, 2, 4], not {shown(given)}"
+        ) from None
+    return [whole("counts", count, 1, MOST) for count in counts]
+
+
 class Took(NamedTuple):
     """What a run took: seconds on the clock, and of CPU time."""
 
@@ -230,10 +243,10 @@ class Took(NamedTuple):
     cpu: float
 
 
-def _took(program: Callable[[int], object], workers: int) -> Took:
+def _took(what: str, program: Callable[[int], object], workers: int) -> Took:
     children, cpu = children_cpu(), time.process_time()
     start = time.perf_counter()
-    finished("program", program(workers))
+    finished(what, program(workers))
     seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
     coarse = sys.platform == "win32" or cpu_since(children) > 0
     return Took(seconds, math.nan if coarse else cpu)

@@ -14,8 +14,9 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -123,15 +124,16 @@ def speedup(baseline: Program, candidate: Program, budget: float = 4.5) -> Speed
     Parameters
     ----------
     baseline, candidate : callable without arguments, or tuple
-        A tuple holds what `run` takes: tasks, a model, a number of workers. Of such a run the
-        makespan counts; of a callable, all of its time.
+        A tuple holds what `run` takes: tasks, a model, a number of workers. Of such a run, and of
+        a callable that returns the trace of one, the makespan counts; of any other, all its time.
     budget : float
         Seconds that all may take together.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is none of these; and what the programs raise.
+        If an argument is none of these, or a callable returns what hasn't run: a coroutine, a
+        generator, a simulated trace; and what the programs raise.
 
     Examples
     --------
@@ -140,7 +142,8 @@ def speedup(baseline: Program, candidate: Program, budget: float = 4.5) -> Speed
     >>> 1.5 < speedup((tasks,), (tasks, "async"), budget=1).value < 2.5
     True
     """
-    programs = [_program("baseline", baseline), _program("candidate", candidate)]
+    drawn = cache(tuple)  # of tasks that come one by one, and only once
+    programs = [_program("baseline", baseline, drawn), _program("candidate", candidate, drawn)]
     if not duration("budget", budget) > 0:
         raise ValueError(f"budget must be more than 0 seconds, not {budget!r}")
     end = time.perf_counter() + budget
@@ -160,24 +163,44 @@ def speedup(baseline: Program, candidate: Program, budget: float = 4.5) -> Speed
     return _judged(pairs, others, (throttled() or 0.0) - held, seen)
 
 
-def _program(what: str, given: Program) -> Callable[[], Any]:
+def _program(what: str, given: Program, drawn: Callable[..., tuple[Any, ...]]) -> Callable[[], Any]:
     if isinstance(given, tuple) and given:
-        return lambda: run(*given)
+        tasks, *how = given
+        tasks = drawn(tasks) if isinstance(tasks, Iterator) else tasks
+        return lambda: run(tasks, *how)
     if not callable(given) or isinstance(given, Task):
         raise TypeError(
             f"{what} must be a function without arguments, or a tuple of what run takes, such as "
             f"(tasks, 'threads', 2), not {given!r}"
         )
-    return lambda: finished(what, given())
+    return lambda: _measurable(what, finished(what, given()))
 
 
 def finished(what: str, result: object) -> object:
     """Return what a program returned; raise if nothing of it has run yet."""
     if inspect.iscoroutine(result):
         result.close()
-        raise TypeError(
-            f"{what} returned a coroutine, so nothing has run: give it a function that does all "
-            "its work, such as lambda: asyncio.run(main())"
+        kind, instead = "a coroutine", "asyncio.run(main())"
+    elif inspect.isgenerator(result):
+        kind, instead = "a generator", "list(numbers())"
+    elif inspect.isasyncgen(result):
+        kind, instead = "an async generator", "asyncio.run(main())"
+    else:
+        return result
+    raise TypeError(
+        f"{what} returned {kind}, so nothing has run: give it a function that does all its work, "
+        f"such as lambda: {instead}"
+    )
+
+
+def _measurable(what: str, result: object) -> object:
+    """Return what a program returned; raise if it's a trace whose seconds nobody has measured."""
+    from course_lib.trace import Trace
+
+    if isinstance(result, Trace) and result.simulated:
+        raise ValueError(
+            f"{what} returned a simulated trace, which no clock has measured: divide the makespans "
+            "of simulated runs; and to time the simulation itself, return nothing"
         )
     return result
 

@@ -84,9 +84,11 @@ def test_workers_are_counted_up_to_the_usable_cores(usable: float) -> None:
     assert all(math.log2(count).is_integer() for count in counts[:-1])
 
 
-@pytest.mark.parametrize("usable", [math.nan, math.inf, "2", True])
+@pytest.mark.parametrize(
+    "usable", [math.nan, math.inf, -1, 10**400, "2", True], ids=lambda usable: repr(usable)[:5]
+)
 def test_usable_cores_that_are_no_number_are_refused(usable: Any) -> None:
-    with pytest.raises((TypeError, ValueError), match="usable must be"):
+    with pytest.raises((TypeError, ValueError), match="^usable must be a number of cores, 0 or"):
         worker_counts(usable)
 
 
@@ -128,6 +130,9 @@ def test_one_round_is_done_whatever_the_budget() -> None:
     [
         ({"program": 3}, TypeError, "program must be a function of a number of workers, not 3"),
         ({"alone": 3}, TypeError, "alone must be a function"),
+        ({"alone": 0}, TypeError, "alone must be a function of a number of workers, not 0"),
+        ({"counts": 5}, TypeError, "counts must be a list of numbers of workers, .* not 5"),
+        ({"counts": [10**5000]}, ValueError, "counts must be 1 to 4,096, not something too long"),
         ({"counts": [0]}, ValueError, "counts must be 1 to 4,096, not 0"),
         ({"counts": ["two"]}, TypeError, "counts must be a whole number"),
         ({"budget": 0}, ValueError, "budget must be more than 0 seconds, not 0"),

@@ -9,12 +9,13 @@ import os
 import sys
 import threading
 import time
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 import course_lib
-from course_lib import Speedup, Task, Trace, compute, machine, speedup, wait
+from course_lib import Speedup, Task, Trace, compute, machine, simulate, speedup, wait
 from course_lib.ready import queued
 from course_lib.scaling import scaling
 from course_lib.speedup import Run, _judged, _without_queue, without_queues
@@ -204,3 +205,40 @@ def test_a_coroutine_that_never_ran_is_no_run() -> None:
     with pytest.raises(TypeError, match="program returned a coroutine, so nothing has run"):
         scaling(waits, [1], budget=0.1)
     assert speedup(lambda: None, lambda: asyncio.run(waits()), budget=0.1).value < 1
+
+
+def numbers(workers: int = 1) -> Iterator[int]:
+    yield workers
+
+
+async def answers(workers: int = 1) -> AsyncIterator[int]:
+    yield workers
+
+
+@pytest.mark.parametrize(
+    ("program", "kind"),
+    [(waits, "a coroutine"), (numbers, "a generator"), (answers, "an async generator")],
+)
+def test_what_has_not_run_is_named(program: Any, kind: str) -> None:
+    said = f"returned {kind}, so nothing has run"
+    with pytest.raises(TypeError, match=f"baseline {said}"):
+        speedup(program, lambda: None, budget=0.1)
+    with pytest.raises(TypeError, match=f"program {said}"):
+        scaling(program, [1], budget=0.1)
+    with pytest.raises(TypeError, match=f"alone {said}"):
+        scaling(lambda workers: None, [2], alone=program, budget=0.1)
+
+
+def test_simulated_seconds_do_not_pass_for_measured_ones() -> None:
+    def simulated() -> Trace:
+        return simulate([Task("A", compute(100))])
+
+    with pytest.raises(ValueError, match="baseline returned a simulated trace"):
+        speedup(simulated, lambda: None, budget=0.1)
+    with pytest.raises(ValueError, match="candidate returned a simulated trace"):
+        speedup(lambda: None, simulated, budget=0.1)
+
+
+def test_tasks_that_come_only_once_are_run_again_and_again() -> None:
+    tasks = (Task(name, wait(0.001)) for name in "AB")
+    assert len(speedup((tasks,), (tasks, "threads"), budget=0.2).pairs) >= 1
