@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ def compare(simulated: Trace, measured: Trace) -> Difference:
     Raises
     ------
     TypeError, ValueError
-        If the first isn't a simulated run and the second a measured one, or their tasks differ.
+        If the first isn't a simulated run and the second a measured one, or the names of their
+        tasks differ.
     """
     from course_lib.trace import Trace
 
@@ -172,8 +173,11 @@ def idle(trace: Trace) -> float:
             tasks[workers[task]].append(its)
     seconds = 0.0
     for own in tasks.values():
-        for (_, finish, _), (start, _, arrival) in pairwise(sorted(own)):
-            seconds += max(0.0, start - max(finish, arrival))
+        own.sort()
+        finishes = (trace.end if math.isnan(finish) else finish for _, finish, _ in own)
+        until = accumulate(finishes, max)  # a task may be in flight longer than those after it
+        for (start, _, arrival), busy in zip(own[1:], until, strict=False):
+            seconds += max(0.0, start - max(busy, arrival))
     return seconds
 
 

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from course_lib import Task, Trace, compute, run, simulate, wait
-from course_lib.compare import compare
+from course_lib.compare import compare, idle
 from tests.engine.test_run import at_best
 
 TASKS = [Task("A", compute(0.1), wait(0.1)), Task("B", wait(0.1), compute(0.1))]
@@ -90,3 +90,19 @@ def test_tasks_that_do_nothing_are_compared_too() -> None:
     assert math.isnan(found.makespan)
     assert "measured 0.00" in repr(found) and "nan" not in repr(found)
     assert found._repr_mimebundle_()["text/html"]
+
+
+def one_worker(*tasks: tuple[float, float, float], end: float = 1.0) -> Trace:
+    """A measured trace, made by hand: on one worker, each task's arrival, start and finish."""
+    rows = [(f"{n}", *times, 0.0) for n, times in enumerate(tasks)]
+    spans = [(n, 0, -1, start, start, "run") for n, (_, start, _) in enumerate(tasks)]
+    return Trace.build(rows, spans, cpu=0.0, end=end, model="async", workers=1)
+
+
+def test_a_worker_is_not_idle_while_any_of_its_tasks_is_in_flight() -> None:
+    short = (0.0, 0.001, 0.01)
+    assert idle(one_worker((0.0, 0.0, 0.3), short, (0.15, 0.3, 0.4))) == 0
+    assert idle(one_worker((0.0, 0.0, math.nan), short, (0.15, 0.3, 0.4))) == 0
+    late = one_worker((0.0, 0.0, 0.2), short, (0.15, 0.3, 0.4))
+    assert idle(late) == pytest.approx(0.1)
+    assert idle(one_worker((0.0, 0.0, 0.1), (0.25, 0.3, 0.4))) == pytest.approx(0.05)
