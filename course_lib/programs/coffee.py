@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.tasks import Step, Task, compute, duration, wait, whole
+from course_lib.tasks import Step, Task, compute, number, wait, whole
 from course_lib.trace import Trace, html_table
 
 __all__ = ["LENGTH", "MINUTE", "Averages", "Sheet", "averages", "large_order", "little", "orders"]
@@ -67,15 +67,12 @@ def large_order(cups: int = 6, *, brew: float = 0.5) -> list[Task]:
 
 
 def _share(brew: float) -> float:
-    if not duration("brew", brew) <= 0.9:
-        raise ValueError(f"brew must be a share from 0 to 0.9, not {brew!r}")
-    return float(brew)
+    return number("brew", brew, "a share from 0 to 0.9", lambda share: 0 <= share <= 0.9)
 
 
 def _rate(rate: float) -> float:
-    if not 0.01 <= duration("rate", rate) <= 100:
-        raise ValueError(f"rate must be 0.01 to 100 orders a minute, or None, not {rate!r}")
-    return float(rate)
+    allowed = "0.01 to 100 orders a minute, or None"
+    return number("rate", rate, allowed, lambda orders: 0.01 <= orders <= 100)
 
 
 def _steps(brew: float, cups: int) -> list[Step]:
@@ -137,11 +134,11 @@ def averages(trace: Trace, minutes: float) -> Averages:
 
     Raises
     ------
-    ValueError
-        If `minutes` isn't above 0.
+    ValueError, TypeError
+        If `minutes` isn't a number above 0.
     """
-    if not duration("minutes", minutes) > 0:
-        raise ValueError(f"minutes must be more than 0, not {minutes!r}")
+    allowed = "a number of minutes above 0, and finite"
+    minutes = number("minutes", minutes, allowed, lambda given: 0 < given < math.inf)
     arrival, start, finish = (trace.tasks[c] / MINUTE for c in ("arrival", "start", "finish"))
     runs = trace.spans[np.isin(trace.spans["kind"], ("run", "switch"))]
 
@@ -149,13 +146,14 @@ def averages(trace: Trace, minutes: float) -> Averages:
         until = np.fmin(end, minutes)  # one that is never reached is NaN
         return float(np.sum(np.maximum(until - np.fmin(begin, minutes), 0)) / minutes)
 
-    done = finish <= minutes
+    last = minutes * (1 + 1e-12)  # a time divided by MINUTE may be off by a last digit
+    done = finish <= last
     return Averages(
         in_bar=mean(arrival, finish),
         queue=mean(arrival, start),
         in_flight=mean(start, finish),
         busy=mean(runs["start"] / MINUTE, runs["stop"] / MINUTE),
-        rate=float(np.sum(arrival <= minutes) / minutes),
+        rate=float(np.sum(arrival <= last) / minutes),
         served=float(np.sum(done) / minutes),
         stay=float(np.mean((finish - arrival)[done])) if done.any() else math.nan,
     )
@@ -188,10 +186,11 @@ def little(trace: Trace, minutes: Sequence[float]) -> Sheet:
     for until in minutes:
         found = averages(trace, until)
         product = found.rate * found.stay
-        off = "–" if math.isnan(product) else f"{product / found.in_bar - 1:+.1%}"
+        known = not math.isnan(product) and found.in_bar
+        off = f"{product / found.in_bar - 1:+.1%}" if known else "–"
         numbers = (found.rate, found.stay, product, found.in_bar)
         said = ("–" if math.isnan(number) else f"{number:.3f}" for number in numbers)
-        rows.append((f"{until:,.0f}", *said, off))
+        rows.append((f"{until:,.9g}", *said, off))
     head = (
         "minutes",
         "λ: orders a minute",

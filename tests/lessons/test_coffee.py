@@ -81,13 +81,14 @@ def test_names() -> None:
         ({"count": 0}, ValueError, "^count must be 1 to 100,000, not 0"),
         ({"count": 10**6}, ValueError, "^count must be"),
         ({"count": 2.5}, TypeError, "^count must be a whole number"),
-        ({"brew": -0.1}, ValueError, "^brew must be"),
+        ({"brew": -0.1}, ValueError, "^brew must be a share from 0 to 0.9, not -0.1"),
         ({"brew": 1}, ValueError, "^brew must be a share from 0 to 0.9, not 1"),
-        ({"brew": math.nan}, ValueError, "^brew must be"),
-        ({"brew": "half"}, TypeError, "^brew must be"),
+        ({"brew": math.nan}, ValueError, "^brew must be a share"),
+        ({"brew": 10**400}, ValueError, "^brew must be a share"),
+        ({"brew": "half"}, TypeError, "^brew must be a share from 0 to 0.9, not 'half'"),
         ({"rate": 0}, ValueError, "^rate must be 0.01 to 100"),
-        ({"rate": math.inf}, ValueError, "^rate must be"),
-        ({"rate": "often"}, TypeError, "^rate must be"),
+        ({"rate": math.inf}, ValueError, "^rate must be 0.01 to 100 orders a minute"),
+        ({"rate": "often"}, TypeError, "^rate must be 0.01 to 100 orders a minute"),
     ],
 )
 def test_bad_orders(arguments: Any, error: type[Exception], words: str) -> None:
@@ -143,9 +144,28 @@ def test_before_anyone_is_done_there_is_nothing_to_compare() -> None:
     assert "λ × W" in repr(sheet)
 
 
-@pytest.mark.parametrize("minutes", [0, -1, math.nan])
-def test_averages_need_some_time(minutes: float) -> None:
-    with pytest.raises(ValueError, match="^minutes must be"):
+@given(st.integers(1, 2000), st.integers(1, 3))
+def test_an_order_done_at_the_very_minute_is_done(count: int, baristas: int) -> None:
+    trace = simulate(orders(count), baristas)
+    last = round(trace.end / MINUTE)
+    assert averages(trace, last).served == pytest.approx(count / last)
+    before = averages(trace, last - 0.001)
+    assert before.served * (last - 0.001) < count - 0.5
+
+
+def test_an_order_that_takes_no_time_has_nothing_to_compare() -> None:
+    sheet = little(simulate([Task("A", compute(0))]), [1])
+    assert sheet.rows == (("1", "1.000", "0.000", "0.000", "0.000", "–"),)
+
+
+def test_each_row_says_its_minute() -> None:
+    trace = simulate(orders(6))
+    assert [row[0] for row in little(trace, [2.5, 0.4, 10_000]).rows] == ["2.5", "0.4", "10,000"]
+
+
+@pytest.mark.parametrize("minutes", [0, -1, math.nan, math.inf, "two", True])
+def test_averages_need_some_time(minutes: Any) -> None:
+    with pytest.raises((ValueError, TypeError), match="^minutes must be a number of minutes above"):
         averages(simulate(orders(1)), minutes)
 
 
