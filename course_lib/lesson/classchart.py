@@ -73,7 +73,8 @@ class Pooled:
         for cores, simulated in sorted({(r.usable_cores, r.simulated) for r in self.results}):
             own = [r for r in self.results if (r.usable_cores, r.simulated) == (cores, simulated)]
             best = [result.best for result in own]
-            law = laws.amdahl(own[0].parallel_fraction, max(1, cores))
+            fraction = median(result.parallel_fraction for result in own)
+            law = laws.amdahl(fraction, max(1, cores))
             rows.append(
                 [
                     f"{cores:g}",

@@ -16,6 +16,7 @@ import secrets
 import stat
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ LARGEST = 65_536  # bytes of a result; a real one has a few thousand
 MOST = 20_000  # files that are looked at
 FRACTION = 0.9  # of the archive that is verified
 LONGEST_NAME = 60
+ROUNDING = 1e-3  # a speed-up is written with four decimals
 
 Reader = Callable[[], bytes]
 
@@ -73,6 +75,8 @@ def export_results(
         raise TypeError(f"name must be a text, not {name!r}")
     if len(name) > LONGEST_NAME:
         raise ValueError(f"name must be at most {LONGEST_NAME} characters long, not {len(name)}")
+    if not _writable(name):
+        raise ValueError(f"name must be a text that can be written, not {name!r}")
     target = Path(path)
     identity = _identity()
     if target.is_dir():
@@ -104,9 +108,10 @@ def pool(folder: str | os.PathLike[str]) -> Pooled:
     Parameters
     ----------
     folder : path
-        A folder, such as the one that a JupyterHub shares among a class, with all in it; or a zip
-        file. Of files that end in .json, those that don't fit are named and left out; of two with
-        the same random number, the newer one counts.
+        A folder, such as the one that a JupyterHub shares among a class, with all in it but what is
+        hidden and what links to folders lead to; or a zip file. Of files that end in .json, those
+        that don't fit are named and left out; of two with the same random number, the newer one
+        counts.
 
     Returns
     -------
@@ -115,9 +120,13 @@ def pool(folder: str | os.PathLike[str]) -> Pooled:
 
     Raises
     ------
-    FileNotFoundError, ValueError
-        If there is no such folder, or it is neither a folder nor a zip file.
+    FileNotFoundError, ValueError, TypeError
+        If there is no such folder, or it is neither a folder nor a zip file that can be read.
     """
+    if not isinstance(folder, str | os.PathLike):
+        raise TypeError(f"folder must be the path of a folder or of a zip file, not {folder!r}")
+    if folder == "":
+        raise ValueError("folder must be a folder or a zip file, not ''; '.' is the current folder")
     source = Path(folder)
     if not source.exists():
         raise FileNotFoundError(f"folder must be a folder or a zip file; there is no {source}")
@@ -126,12 +135,13 @@ def pool(folder: str | os.PathLike[str]) -> Pooled:
     if not source.is_file() or not zipfile.is_zipfile(source):
         raise ValueError(f"folder must be a folder or a zip file, and {source} is neither")
     try:
-        with zipfile.ZipFile(source) as archived:
-            return _pooled(_in_zip(archived))
-    except zipfile.BadZipFile as error:
+        archived = zipfile.ZipFile(source)
+    except Exception as error:  # a damaged list of what is in it has errors of many kinds
         raise ValueError(
             f"folder must be a zip file that can be read: {source}: {error}"
         ) from error
+    with archived:
+        return _pooled(_in_zip(archived))
 
 
 def pretend(folder: str | os.PathLike[str], machines: int = 12, seed: int = 9) -> None:
@@ -201,6 +211,11 @@ def _measured(identity: str, name: str, budget: float) -> dict[str, Any]:
         "best": round(found.best[max(workers)], 4),
         "others": round(found.others, 3),
     }
+
+
+def _writable(text: str) -> bool:
+    """Whether a text can be written: half of a character (a lone surrogate) can't."""
+    return not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def _plain(text: str) -> str:
@@ -289,7 +304,8 @@ def _pooled(found: Iterator[tuple[str, Reader]]) -> Pooled:
             content = files.parse(read(), SCHEMA, VERSION)
             result = _result(content)
         except (OSError, Unfit, Newer) as error:
-            refused.append((name, reason(error)))
+            shown = name.encode("utf-8", "replace").decode()  # not all that names a file is text
+            refused.append((shown, reason(error)))
             continue
         known = newest.get(content["id"])
         older += known is not None
@@ -307,6 +323,19 @@ def _result(content: dict[str, Any]) -> Result:
         raise Unfit(f"{max(workers)} workers are more than its {content['usable_cores']:g} cores")
     if content["usable_cores"] > content["logical_cores"]:
         raise Unfit("it has more usable cores than logical ones")
+    on_all = [s for n, s in zip(workers, speedup, strict=True) if n == max(workers)]
+    best = content["best"]
+    if not min(on_all) - ROUNDING <= best <= max(on_all) + ROUNDING:
+        raise Unfit(
+            f"its best speed-up, {best:g}, isn't within those on {max(workers)} workers, "
+            f"{min(on_all):g} to {max(on_all):g}"
+        )
+    try:
+        datetime.fromisoformat(content["taken"])
+    except ValueError:
+        raise Unfit(f"it was taken at {content['taken']}, and there is no such time") from None
+    if not _writable(content.get("name", "")):
+        raise Unfit("its name is no text that can be written")
     facts = {key: content[key] for key in Result._fields if key in content}
     facts |= {"workers": tuple(workers), "speedup": tuple(speedup)}
     return Result(**facts)

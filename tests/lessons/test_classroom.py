@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import platform
@@ -38,7 +39,7 @@ GOOD: dict[str, Any] = {
 }
 
 
-def put(folder: Path, name: str, **changes: Any) -> Path:
+def put(folder: Path, name: str, /, **changes: Any) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name
     content = {key: value for key, value in (GOOD | changes).items() if value is not None}
@@ -78,6 +79,8 @@ def test_a_name_is_there_only_if_it_is_given(tmp_path: Path) -> None:
         export_results(tmp_path, 5)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="name must be at most 60 characters long, not 61"):
         export_results(tmp_path, "x" * 61)
+    with pytest.raises(ValueError, match="name must be a text that can be written"):
+        export_results(tmp_path, "\ud800")
 
 
 def test_the_number_stays_the_same_and_differs_by_machine(
@@ -125,9 +128,15 @@ def test_what_does_not_fit_is_named_with_the_reason_and_the_rest_goes_on(tmp_pat
         "many.json": ({"workers": [1, 2, 64]}, "64 workers are more than its 4 cores"),
         "cores.json": ({"usable_cores": 9}, "more usable cores than logical ones"),
         "missing.json": ({"gil": None}, "'gil' is a required property"),
+        "better.json": ({"best": 3.1}, "its best speed-up, 3.1, isn't within those on 4 workers"),
+        "worse.json": ({"best": 2.9}, "isn't within those on 4 workers, 3 to 3"),
+        "line.json": ({"id": "1" * 16 + "\n"}, "$.id"),
+        "later.json": ({"taken": "2026-03-01T10:00:00+00:00\n"}, "$.taken"),
+        "never.json": ({"taken": "9999-99-99T99:99:99+00:00"}, "there is no such time"),
+        "half.json": ({"name": "\ud800"}, "its name is no text"),
     }
     for name, (changes, _) in wrong.items():
-        put(tmp_path, name, id="1" * 16, **changes)
+        put(tmp_path, name, **({"id": "1" * 16} | changes))
     (tmp_path / "broken.json").write_text("{")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
     (tmp_path / "huge.json").write_text(" " * (LARGEST + 1))
@@ -147,7 +156,7 @@ def test_what_does_not_fit_is_named_with_the_reason_and_the_rest_goes_on(tmp_pat
     assert f"more than {LARGEST:,} bytes" in said["huge.json"]
     assert "nan.json: it isn't JSON (NaN isn't a finite number)" in repr(found)
     page = found._repr_mimebundle_()["text/html"]
-    assert "12 files left out" in page and "huge.json" in page
+    assert "18 files left out" in page and "huge.json" in page
 
 
 if sys.platform != "win32":  # which has no such pipes
@@ -177,7 +186,8 @@ def test_a_folder_that_may_not_be_read_is_named(
 
 def test_of_one_machines_files_the_newest_counts(tmp_path: Path) -> None:
     for day, best in (("02", 2.0), ("03", 3.0), ("01", 1.0)):
-        put(tmp_path, f"{day}.json", taken=f"2026-03-{day}T10:00:00+00:00", best=best)
+        taken = f"2026-03-{day}T10:00:00+00:00"
+        put(tmp_path, f"{day}.json", taken=taken, speedup=[1.0, 1.0, best], best=best)
     found = pool(tmp_path)
     assert [result.best for result in found.results] == [3.0]
     assert found.older == 2
@@ -223,6 +233,45 @@ def test_a_damaged_entry_of_any_packing_is_named(tmp_path: Path) -> None:
     assert name == "hurt.json" and "can't be unpacked" in reason
 
 
+NAMED = b"g\xc3\xb6od.json"  # in UTF-8, as the entry says
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(NAMED, NAMED.replace(b"\xb6", b"\xff")), (b"PK\1\2\x14\x03\x14", b"PK\1\2\x14\x03\xff")],
+    ids=["a name that is no text", "a version that nobody has"],
+)
+def test_a_zip_whose_list_is_damaged_is_refused_in_words(
+    tmp_path: Path, before: bytes, after: bytes
+) -> None:
+    archived = tmp_path / "class.zip"
+    with zipfile.ZipFile(archived, "w") as file:
+        entry = zipfile.ZipInfo(NAMED.decode())
+        entry.create_system = 3
+        file.writestr(entry, json.dumps(GOOD))
+    assert len(pool(archived).results) == 1
+    content = archived.read_bytes()
+    assert before in content
+    archived.write_bytes(content.replace(before, after))
+    with pytest.raises(ValueError, match=r"must be a zip file that can be read: .*class\.zip"):
+        pool(archived)
+
+
+if sys.platform == "linux":  # elsewhere a name must be text
+
+    def test_a_file_whose_name_is_no_text_is_named_all_the_same(tmp_path: Path) -> None:
+        (tmp_path / os.fsdecode(b"\xff.json")).write_text("{")
+        found = pool(tmp_path)
+        assert [name for name, _ in found.refused] == ["?.json"]
+        found._repr_mimebundle_()["text/html"].encode()
+
+
+def test_the_law_is_that_of_the_median_fraction_whatever_the_order(tmp_path: Path) -> None:
+    made = [classroom._result(GOOD | {"parallel_fraction": p}) for p in (0.5, 0.9, 0.1)]
+    laws = {Pooled(tuple(own)).rows()[0][-1] for own in itertools.permutations(made)}
+    assert laws == {"1.60"}
+
+
 def test_others_may_read_what_a_class_shares_but_not_the_secret(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
@@ -253,6 +302,11 @@ def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
         pool(tmp_path / "nowhere")
     with pytest.raises(ValueError, match="is neither"):
         pool(put(tmp_path, "good.json"))
+    for bad in (None, 5, b"class"):
+        with pytest.raises(TypeError, match="^folder must be the path"):
+            pool(bad)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="^folder must be .* not ''"):
+        pool("")
 
 
 JSON = st.recursive(
@@ -327,7 +381,8 @@ def test_made_up_machines_are_the_same_ones_and_marked(tmp_path: Path) -> None:
 
 def test_the_chart_says_in_words_what_it_shows(tmp_path: Path) -> None:
     put(tmp_path, "four.json", others=0.3)
-    put(tmp_path, "six.json", id="6" * 16, usable_cores=6, best=4.0, simulated=True)
+    six = {"usable_cores": 6, "speedup": [1.0, 1.8, 4.0], "best": 4.0}
+    put(tmp_path, "six.json", id="6" * 16, simulated=True, **six)
     found = pool(tmp_path)
     picture = found.picture()
     assert "1 measured with 4 usable cores: 3.00 to 3.00" in picture.alt
