@@ -75,8 +75,9 @@ _here = _Here()
 
 
 def _before() -> None:
-    if _here.block is not None:
-        _here.pipe = os.pipe()
+    if _here.block is None or sys._getframe(1).f_globals.get("__name__") == "subprocess":
+        return  # the children of `subprocess` are other programs, not copies
+    _here.pipe = os.pipe()
 
 
 def _in_parent() -> None:

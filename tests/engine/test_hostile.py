@@ -465,3 +465,26 @@ def test_programs_under_run(model: str) -> None:
         here = name == "leave_a_thread" and model != "processes"
         assert told["left"] == ["left over"] * here, name
         assert len(told["warned"]) == here and all("'left over'" in w for w in told["warned"]), name
+
+
+PREPARED = """
+import os, subprocess, sys
+from course_lib import Task, run
+
+def start():
+    global child
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(0.3); raise SystemExit(3)"],
+        preexec_fn=os.setsid,
+    )
+
+run([Task("A", start)], "sequential")
+print(child.wait())
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="nothing can be done before another program runs"
+)
+def test_a_child_process_that_is_no_copy_outlives_its_task() -> None:
+    assert python(PREPARED) == "3\n"
