@@ -142,9 +142,11 @@ class Lane(Flow):
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """While this lasts, the declared task runs on this thread, too."""
-        with super().running():
-            yield
-        self.report()
+        try:
+            with super().running():
+                yield
+        finally:
+            self.report()
 
     def report(self) -> None:
         """Tell the declared task that one of its lanes has ended."""

@@ -64,7 +64,11 @@ class Heart:
     async def __aenter__(self) -> Self:
         with hooks._unwatched():  # it is none of the tasks that an observation is about
             self._task = asyncio.create_task(self._beat())
-        await asyncio.sleep(0)  # the first beat
+        try:
+            await asyncio.sleep(0)  # the first beat
+        except BaseException:
+            self._task.cancel()
+            raise
         return self
 
     async def __aexit__(

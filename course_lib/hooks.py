@@ -1,8 +1,8 @@
 """The places where Python starts something, watched while an observation lasts.
 
-Eight functions are replaced, and put back when the last observation has ended: `Thread.start`, three
-executors' `submit`, `create_task` of asyncio's loops, `Runner.run` for other loops, `Process.start`, and
-what `Popen` begins with.
+Some functions are replaced, and put back when the last observation has ended: `Thread.start`, three
+executors' `submit`, what a `ThreadPool` takes calls by, `create_task` of asyncio's loops, `Runner.run`
+for other loops, `Process.start`, and what `Popen` begins with.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ import subprocess
 import tempfile
 import threading
 import time
-import weakref
 from collections.abc import Callable, Coroutine, Iterator
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
+from multiprocessing.pool import Pool, ThreadPool
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import BuiltinMethodType
 from typing import Any
 
 import psutil
@@ -45,7 +46,7 @@ def install(root: Activity) -> None:
     global _installed, _journal
     with _lock:
         _roots.append(root)
-        if len(_roots) > 1:
+        if _installed is not None:
             return
         _journal, _installed = Journal(), object()
         _replace(threading.Thread, "start", _thread_start)
@@ -55,6 +56,8 @@ def install(root: Activity) -> None:
             from loky.process_executor import ProcessPoolExecutor
 
             _replace(ProcessPoolExecutor, "submit", _process_submit)
+        for name in ("apply_async", "_map_async", "imap", "imap_unordered"):
+            _replace(Pool, name, _pool_call)
         _replace(asyncio.BaseEventLoop, "create_task", _create_task)
         _replace(asyncio.Runner, "run", _runner_run)
         _replace(BaseProcess, "start", _process_start)
@@ -62,18 +65,15 @@ def install(root: Activity) -> None:
 
 
 def remove(root: Activity) -> None:
-    """Put everything back, if no other observation goes on.
+    """Put everything back, if no other observation goes on. If interrupted, it can be called again.
 
     One that was begun within this one, and has never been ended, is over, too.
     """
     global _journal
     with _lock:
-        if root not in _roots:  # it is over, or this is a forked child
-            return
         try:
-            _catch_up()
-            if _journal is not None:
-                _journal.read()
+            if root in _roots:  # else it is over, or this is a forked child
+                _take_in()
         finally:
             _roots[:] = [other for other in _roots if not _within(other, root)]
             if not _roots:
@@ -81,6 +81,15 @@ def remove(root: Activity) -> None:
                 if _journal is not None:
                     _journal.close()
                     _journal = None
+
+
+def _take_in() -> None:
+    """Take in what other threads and processes have seen."""
+    try:
+        _catch_up()
+    finally:
+        if _journal is not None:
+            _journal.read()
 
 
 def _within(activity: Activity | None, root: Activity) -> bool:
@@ -93,9 +102,10 @@ def _put_back() -> None:
     global _installed
     _installed = None
     while _replaced:
-        owner, name, original, replacement = _replaced.pop()
+        owner, name, original, replacement = _replaced[-1]
         if owner.__dict__.get(name) is replacement:  # else somebody has put theirs over it
             setattr(owner, name, original)
+        _replaced.pop()
 
 
 def _forked() -> None:
@@ -106,6 +116,8 @@ def _forked() -> None:
     _followers.clear()
     _roots.clear()
     _journal = None
+    current.set(None)
+    _inside.set(False)  # a pool forks its workers while it isn't watched
 
 
 if hasattr(os, "register_at_fork"):
@@ -144,29 +156,54 @@ def _name(function: Any) -> str:
         function = (
             function.args[0] if function.args and callable(function.args[0]) else function.func
         )
-    return str(getattr(function, "__name__", None) or type(function).__name__)
+    try:
+        return str(getattr(function, "__name__", None) or type(function).__name__)
+    except Exception:  # noqa: BLE001 - whatever the learner's objects do
+        return type(function).__name__
 
 
 # Threads and calls on executors --------------------------------------------------------------------
 
 
 def _thread_start(original: Callable[..., None], self: threading.Thread) -> None:
-    activity, run = begin(self.name), self.run
+    own = vars(self)
+    started = own.get("_started")
+    if started is None or started.is_set() or hasattr(type(self).run, "__set__"):
+        return original(self)  # which says what is wrong; or `run` is a property of the learner's
+    if _helps(own.get("_target")):
+        with _unwatched():
+            return original(self)
+    activity, run = begin(str(self.name)), self.run
+    before = {"run": own["run"]} if "run" in own else {}
     assert activity is not None
 
-    def recorded() -> None:
-        try:
-            with activity.running():
-                run()
-        finally:
-            del self.run
+    def put_back() -> None:
+        own.pop("run", None)
+        own.update(before)
 
-    self.run = recorded  # type: ignore[method-assign]
+    def recorded() -> None:
+        put_back()
+        with activity.running():
+            run()
+
+    own["run"] = recorded  # not by setattr, which may be the learner's
     try:
         original(self)
     except BaseException:
-        del self.run
+        if own.get("run") is recorded:
+            put_back()
         raise
+
+
+def _helps(target: Any) -> bool:
+    """Return whether a thread with this target is part of the standard library's own machinery."""
+    module, name = getattr(target, "__module__", None), getattr(target, "__name__", None)
+    if not isinstance(module, str) or not isinstance(name, str):
+        return False
+    if (module, name) == ("multiprocessing.pool", "worker"):  # its calls are watched
+        return True
+    machinery = ("asyncio", "concurrent", "multiprocessing", "subprocess")
+    return name.startswith("_") and module.partition(".")[0] in machinery
 
 
 def _thread_submit(
@@ -182,17 +219,67 @@ def _thread_submit(
         return original(self, function, *args, **kwargs)
     activity = begin(_name(function))
     assert activity is not None
-
-    def recorded() -> Any:
-        token = _inside.set(False)  # where threads inherit it, this one has it from the line below
-        try:
-            with activity.running():
-                return function(*args, **kwargs)
-        finally:
-            _inside.reset(token)
-
     with _unwatched():
-        return original(self, recorded)
+        return original(self, functools.partial(_call, activity, function, args, kwargs))
+
+
+def _pool_call(
+    original: Callable[..., Any], self: Any, func: Any, *args: Any, **kwargs: Any
+) -> Any:
+    """Watch what a `ThreadPool` calls, each call by itself."""
+    if not isinstance(self, ThreadPool):  # what it is given is pickled
+        return original(self, func, *args, **kwargs)
+    parent, name, watching = current.get(), _name(func), _installed
+
+    def recorded(*args: Any, **kwargs: Any) -> Any:
+        if _installed is not watching:  # the observation has ended
+            return func(*args, **kwargs)
+        token = current.set(parent)
+        try:
+            activity = begin(name)
+            assert activity is not None
+            return _call(activity, func, args, kwargs)
+        finally:
+            current.reset(token)
+
+    return original(self, recorded, *args, **kwargs)
+
+
+def _call(
+    activity: Flow, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    """Call a function on a worker thread, as this activity."""
+    token = _inside.set(False)  # where threads inherit it, this one has it from what started it
+    try:
+        with activity.running(), _known_in(_context(function), activity):
+            return function(*args, **kwargs)
+    finally:
+        _inside.reset(token)
+
+
+def _context(function: Any) -> Context | None:
+    """Return the context in which a function will run, if it is one's `run`, as of `to_thread`."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if isinstance(function, BuiltinMethodType) and isinstance(function.__self__, Context):
+        return function.__self__
+    return None
+
+
+@contextlib.contextmanager
+def _known_in(context: Context | None, activity: Activity) -> Iterator[None]:
+    """While this lasts, code that runs in this context, too, belongs to the activity."""
+    if context is None:
+        yield
+        return
+    before = context.get(current)
+    with contextlib.suppress(RuntimeError):  # another thread is just in it
+        context.run(current.set, activity)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(RuntimeError):
+            context.run(current.set, before)
 
 
 # Coroutines ------------------------------------------------------------------------------------------
@@ -220,6 +307,11 @@ class RecordedTask(Steps, Activity):
         """When it ran and when it waited."""
         return self.spans()
 
+    def let_go(self) -> None:
+        """Record no more: its observation has ended."""
+        if not self.ended:
+            self.__class__ = PastTask  # which has the same slots
+
 
 class NewTask(RecordedTask):
     """One that hasn't begun; it begins its life by saying who it is."""
@@ -243,17 +335,29 @@ class NewTask(RecordedTask):
         current.set(self)  # in the asyncio task's own context
 
 
+class PastTask(RecordedTask):
+    """One that goes on after its observation: all that it does is to pass everything on."""
+
+    __slots__ = ()
+
+    def __next__(self) -> Any:
+        return self._coroutine.send(None)
+
+    def _step(self, act: Callable[..., Any], *what: Any) -> Any:
+        return act(*what)
+
+
 _places: dict[int, int] = {}
 
 
-def _create_task(original: Callable[..., Any], self: Any, coroutine: Any, **kwargs: Any) -> Any:
+def _create_task(original: Callable[..., Any], self: Any, coro: Any, **kwargs: Any) -> Any:
     parent = current.get()
-    if not isinstance(coroutine, Coroutine) or (parent is not None and parent.declared):
-        return original(self, coroutine, **kwargs)
-    if getattr(coroutine, "__qualname__", "").startswith("BaseEventLoop."):  # its own tidying up
-        return original(self, coroutine, **kwargs)
-    name = str(kwargs.get("name") or getattr(coroutine, "__name__", "coroutine"))
-    return original(self, NewTask(coroutine, name, parent), **kwargs)
+    if not isinstance(coro, Coroutine) or (parent is not None and parent.declared):
+        return original(self, coro, **kwargs)
+    if getattr(coro, "__qualname__", "").startswith(("BaseEventLoop.", "BaseSubprocessTransport.")):
+        return original(self, coro, **kwargs)  # asyncio's own
+    name = str(kwargs.get("name") or getattr(coro, "__name__", "coroutine"))
+    return original(self, NewTask(coro, name, parent), **kwargs)
 
 
 def _runner_run(
@@ -278,7 +382,8 @@ def _runner_run(
     try:
         return original(self, *args, **kwargs)
     finally:
-        loop.set_task_factory(own)
+        if loop.get_task_factory() is factory:  # else the program has set its own
+            loop.set_task_factory(own)
 
 
 # Processes -------------------------------------------------------------------------------------------
@@ -304,7 +409,7 @@ class Journal:
 
     def read(self) -> None:
         """Take over what the workers have written."""
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             for line in Path(self.path).read_text("utf-8", errors="replace").split("\n"):
                 words = LINE.fullmatch(line)
                 if words is None:  # the last one, or one that wasn't written to its end
@@ -351,7 +456,7 @@ def _lost(activity: Flow, future: concurrent.futures.Future[Any]) -> None:
 
 
 def journaled(
-    path: str, number: int, function: Callable[..., Any], *args: Any, **kwargs: Any
+    path: str, number: int, function: Callable[..., Any], /, *args: Any, **kwargs: Any
 ) -> Any:
     """Call a function in a worker process, and write down when."""
     cpu = time.process_time_ns()
@@ -369,7 +474,7 @@ def journaled(
 def _write(path: str, what: str, number: int, cpu: int = 0, said: str = "") -> None:
     said = " ".join(said[:200].split())
     line = f"{what} {number} {clock()} {os.getpid()} {cpu} {said}\n"
-    with contextlib.suppress(FileNotFoundError):  # nobody observes any more
+    with contextlib.suppress(OSError):  # nobody observes any more, or the system has no room
         file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         try:
             os.write(file, line.encode("utf-8", "backslashreplace"))
@@ -381,22 +486,19 @@ def _process_start(original: Callable[..., None], self: BaseProcess) -> None:
     activity = begin(self.name)
     with _unwatched():
         original(self)
-    child = weakref.ref(self)
-    _follow(
-        activity, self.pid, lambda: getattr(getattr(child(), "_popen", None), "returncode", None)
-    )
+    child = getattr(self, "_popen", None)
+    _follow(activity, self.pid, lambda: getattr(child, "returncode", None))
 
 
 def _popen(
-    original: Callable[..., None], self: subprocess.Popen[Any], *args: Any, **kwargs: Any
+    original: Callable[..., None], self: subprocess.Popen[Any], /, *args: Any, **kwargs: Any
 ) -> None:
     command = args[0] if args else kwargs.get("args", "")
     words = command if isinstance(command, list | tuple) else str(command).split()
     activity = begin(Path(str(words[0])).name if words else "process")
     with _unwatched():
         original(self, *args, **kwargs)
-    child = weakref.ref(self)
-    _follow(activity, self.pid, lambda: getattr(child(), "returncode", None))
+    _follow(activity, self.pid, lambda: self.returncode)  # it would keep itself as long as that
 
 
 def _follow(activity: Flow | None, pid: int | None, code: Callable[[], int | None]) -> None:
@@ -416,17 +518,26 @@ def _follow(activity: Flow | None, pid: int | None, code: Callable[[], int | Non
                 process = psutil.Process(pid)
                 while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
                     time.sleep(0.002)
-        activity.finish = clock()
-        if ended is None:  # it has been reaped before we could look
-            time.sleep(0.01)
-            ended = code() or 0
-        how = "exit code" if ended > 0 else "signal"
-        activity.ended = f"{how} {abs(ended)}" if ended else "done"
+        finish = clock()
+        for _ in range(80):  # it was reaped before we could look, or can't be looked at
+            if ended is None:
+                time.sleep(0.01)
+                ended = code()
+        activity.ended = _how(ended)
+        activity.finish = finish
 
     thread = threading.Thread(target=follow, name=f"follows process {pid}", daemon=True)
     _followers.append((thread, pid))
     with _unwatched():
         thread.start()
+
+
+def _how(code: int | None) -> str:
+    """Say how a process has ended."""
+    if code is None:
+        return "exit code unknown"
+    how = "exit code" if code > 0 else "signal"
+    return f"{how} {abs(code)}" if code else "done"
 
 
 def _catch_up() -> None:
@@ -456,4 +567,8 @@ def children_cpu() -> dict[int, float]:
 
 def cpu_since(before: dict[int, float]) -> float:
     """Return the CPU seconds of the children since `before`, ended ones and running ones."""
-    return max(0.0, sum(children_cpu().values()) - sum(before.values()))
+    now = children_cpu()
+    for pid in before.keys() - now.keys():
+        if psutil.pid_exists(pid):  # an orphan, whose parent has ended: it is not accounted to us
+            now[pid] = before[pid]
+    return max(0.0, sum(now.values()) - sum(before.values()))

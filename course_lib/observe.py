@@ -31,23 +31,31 @@ class Observation:
 
     def __init__(self) -> None:
         self.activities: list[Activity] = []
+        self.begun = False
 
     def __enter__(self) -> Trace:
         from course_lib import hooks
         from course_lib.trace import Trace
 
+        if self.begun:
+            raise RuntimeError("an observation is of one block: call observe() anew for each")
+        self.begun = True
         self.trace = Trace.__new__(Trace)  # filled when the block ends
         self.before = current.get()
-        outer = self.before.lists if self.before else ()
-        root = Flow("main", self.before, (*outer, self.activities))
-        hooks.install(root)
-        self.children = hooks.children_cpu()
-        self.busy = busy_so_far()
-        self.cpu, thread = process_time(), thread_time()
-        self.root, self.root_cpu = root, thread
-        root.place = threading.get_ident()
-        root.born = root.start = clock()
-        current.set(root)
+        outer = self.before.lists if self.before and not self.before.declared else ()
+        self.root = root = Flow("main", self.before, (*outer, self.activities))
+        try:
+            hooks.install(root)
+            self.children = hooks.children_cpu()
+            self.busy = busy_so_far()
+            self.cpu, self.root_cpu = process_time(), thread_time()
+            root.place = threading.get_ident()
+            root.born = root.start = clock()
+            current.set(root)
+        except BaseException:
+            current.set(self.before)
+            hooks.remove(root)
+            raise
         return self.trace
 
     def __exit__(
@@ -56,24 +64,52 @@ class Observation:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
+        try:
+            self._end(error)
+        except (
+            BaseException
+        ):  # interrupted: once more, for it must be put back, and the trace is due
+            self._end(error)
+            raise
+
+    def _end(self, error: BaseException | None) -> None:
+        """End the observation; when that was interrupted, go on with it."""
         from course_lib import hooks
 
         root = self.root
+        root.finish = root.finish or clock()
         root.ended = told(error) if error is not None else "done"
-        root.finish, root.cpu = clock(), thread_time() - self.root_cpu
+        root.cpu = thread_time() - self.root_cpu
         cpu, busy = process_time() - self.cpu, busy_so_far() - self.busy
         current.set(self.before)
         hooks.remove(root)
+        if "tasks" in self.trace.__dict__:
+            return
         cpu += hooks.cpu_since(self.children)
         self.trace.__dict__.update(_trace(self.activities, root, cpu, busy).__dict__)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Keep what goes on from holding all that was seen, and from being recorded further."""
+        from course_lib.hooks import RecordedTask
+
+        shared, self.activities = self.activities, self.activities[:]
+        shared.clear()
+        for activity in self.activities:
+            if isinstance(activity, RecordedTask) and activity.lists[0] is shared:  # no outer one
+                activity.let_go()
 
 
 def observe() -> Observation:
     """Record what the block runs, whatever it is.
 
-    Watched are threads, executors (also loky's), asyncio tasks and processes, if the block's own
-    flow of control starts them, or what it has started does. Everything that is touched is put
-    back at the end, also after an error. Blocks may be nested.
+    Watched are threads, calls on executors (also loky's) and on multiprocessing's `ThreadPool`,
+    asyncio tasks and processes, if the block's own flow of control starts them, or what it has
+    started does. The standard library's own helper threads are no tasks. Everything that is touched
+    is put back at the end, also after an error. Blocks may be nested.
+
+    What the processes of a multiprocessing `Pool` do isn't seen: each of them is one task, for as long
+    as it lives.
 
     Returns
     -------
@@ -100,7 +136,7 @@ def _trace(activities: list[Activity], root: Activity, cpu: float, busy: float) 
     from course_lib.trace import Trace
 
     zero, end = root.start or 0, root.finish or 0
-    begun = [activity for activity in activities if activity.start is not None]
+    begun = [activity for activity in activities if activity is root or _began(activity, end)]
     held = _held(begun, end)
     places: dict[object, int] = {}
     rows, spans = [], []
@@ -129,6 +165,10 @@ def _trace(activities: list[Activity], root: Activity, cpu: float, busy: float) 
         model="observed",
         usable_cores=machine().usable_cores,
     )
+
+
+def _began(activity: Activity, end: int) -> bool:
+    return activity.start is not None and activity.start < end
 
 
 def _seconds(moment: int | None, zero: int) -> float:

@@ -3,14 +3,19 @@
 import asyncio
 import contextlib
 import contextvars
+import errno
 import multiprocessing.process
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing.pool import Pool, ThreadPool
+from pathlib import Path
 from typing import Any
 
 import loky
@@ -22,6 +27,8 @@ from hypothesis import strategies as st
 from loky.process_executor import ProcessPoolExecutor as LokyExecutor
 
 from course_lib import Trace, hooks, machine, observe, one_task
+from course_lib.activity import current
+from course_lib.heartbeat import Heart
 from course_lib.observe import clipped, merged, without
 
 TOUCHED: list[tuple[type, str]] = [
@@ -29,6 +36,7 @@ TOUCHED: list[tuple[type, str]] = [
     (ThreadPoolExecutor, "submit"),
     (ProcessPoolExecutor, "submit"),
     (LokyExecutor, "submit"),
+    *((Pool, name) for name in ("apply_async", "_map_async", "imap", "imap_unordered")),
     (asyncio.BaseEventLoop, "create_task"),
     (asyncio.Runner, "run"),
     (multiprocessing.process.BaseProcess, "start"),
@@ -183,6 +191,50 @@ def test_a_child_process_that_goes_on_counts_as_far_as_it_came() -> None:
     assert 0.02 <= trace.cpu <= 1.2
 
 
+@pytest.mark.parametrize("kind", ["loky", "standard"])
+def test_a_call_on_a_process_pool_may_take_any_keyword(kind: str) -> None:
+    keywords = {"path": 1, "number": 2, "function": 3}
+    with observe(), {"loky": LokyExecutor, "standard": ProcessPoolExecutor}[kind](1) as pool:
+        assert pool.submit(dict, **keywords).result() == keywords
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="only an object can be waited for")
+def test_a_child_process_whose_exit_code_another_took_is_not_said_to_be_done() -> None:
+    for _ in range(10):  # whether we have seen it before is chance
+        with observe() as trace:
+            child = subprocess.Popen([sys.executable, "-S", "-c", "raise SystemExit(3)"])
+            os.waitpid(child.pid, 0)
+        child.wait()
+        assert trace.outcomes[1] in ("exit code 3", "exit code unknown")
+
+
+def test_a_child_process_whose_object_is_dropped_keeps_its_exit_code() -> None:
+    for _ in range(10):
+        with observe() as trace:
+            subprocess.run([sys.executable, "-S", "-c", "raise SystemExit(3)"], check=False)
+        assert trace.outcomes == ("done", "exit code 3")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="orphans are found by their parent's id there")
+def test_the_cpu_time_of_children_does_not_shrink_when_an_older_one_leaves_an_orphan() -> None:
+    burning = (
+        "import os, time\nwhile time.process_time() < {}: pass\nprint(os.getpid(), flush=True)"
+    )
+    orphan = burning.format(1.0) + "\ntime.sleep(60)"
+    start = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {orphan!r}])"
+    with subprocess.Popen([sys.executable, "-c", start], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        try:
+            with observe() as trace:
+                parent.kill()
+                parent.wait()
+                subprocess.run([sys.executable, "-c", burning.format(0.4)], check=True)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+    assert trace.cpu >= 0.35
+
+
 def test_multiprocessing() -> None:
     context = multiprocessing.get_context("spawn")
 
@@ -291,6 +343,176 @@ def test_the_learners_own_task_factory_stays(
     assert len(recorded(run).tasks) == 7
 
 
+def test_create_task_takes_its_coroutine_by_name() -> None:
+    async def main() -> None:
+        await asyncio.get_running_loop().create_task(coro=asyncio.sleep(0), name="named")
+
+    assert "named" in recorded(lambda: asyncio.run(main())).tasks["name"].tolist()
+
+
+@pytest.mark.parametrize("make", LOOPS)
+def test_a_task_factory_that_is_set_meanwhile_stays(
+    make: Callable[[], asyncio.AbstractEventLoop],
+) -> None:
+    def factory(loop: Any, coroutine: Any, **more: Any) -> Any:
+        return asyncio.Task(coroutine, loop=loop, **more)
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_task_factory(factory)
+
+    with observe(), asyncio.Runner(loop_factory=make) as runner:
+        runner.run(main())
+        assert runner.get_loop().get_task_factory() is factory
+
+
+# Threads and calls stay as they are --------------------------------------------------------------------
+
+
+class Fixed(threading.Thread):
+    """A thread whose `run` nobody may set."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        assert name != "run"
+        super().__setattr__(name, value)
+
+
+class Computed(threading.Thread):
+    """A thread whose `run` is a property."""
+
+    @property
+    def run(self) -> Any:
+        return self.done.set
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.done = threading.Event()
+
+
+class Empty(threading.Thread):
+    """A thread that has forgotten to begin as one."""
+
+    def __init__(self) -> None:
+        pass
+
+
+def test_a_thread_under_observation_is_as_any_other() -> None:
+    seen: list[bool] = []
+    own = threading.Thread()
+    own.run = lambda: seen.append(True)  # type: ignore[method-assign]
+    mine = own.run
+    plain = threading.Thread(target=lambda: seen.append("run" in vars(threading.current_thread())))
+    fixed, computed = Fixed(target=lambda: seen.append(True)), Computed()
+    with observe() as trace:
+        for thread in (own, plain, fixed, computed):
+            thread.start()
+            with pytest.raises(RuntimeError, match="once"):
+                thread.start()
+            thread.join()
+        with pytest.raises(RuntimeError, match="__init__"):
+            Empty().start()
+    assert seen == [True, False, True]
+    assert vars(own)["run"] is mine
+    assert computed.done.is_set()
+    assert len(trace.tasks) == 4  # one whose `run` is a property isn't seen
+    freed = weakref.ref(plain)
+    del plain, thread
+    assert freed() is None
+
+
+class Odd:
+    """It can be called, but nothing can be asked of it."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise LookupError(name)
+
+    def __call__(self) -> int:
+        return 1
+
+
+def test_what_cannot_be_named_can_be_called() -> None:
+    with observe() as trace, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(Odd()).result() == 1
+    assert trace.tasks["name"].tolist() == ["main", "Odd"]
+
+
+@pytest.mark.parametrize("kind", ["to_thread", "a context's run"])
+def test_what_a_call_in_a_context_of_its_own_starts_is_its(kind: str) -> None:
+    async def main() -> None:
+        await asyncio.to_thread(in_threads, 2)
+
+    context = contextvars.copy_context()
+
+    def program() -> None:
+        if kind == "to_thread":
+            asyncio.run(main())
+        else:
+            with ThreadPoolExecutor(1) as pool:
+                pool.submit(context.run, in_threads, 2).result()
+
+    assert recorded(program).concurrency == pytest.approx(2.0, abs=0.35)
+    assert context.get(current) is None
+
+
+# The standard library's own threads ----------------------------------------------------------------------
+
+
+def test_a_thread_pool_of_multiprocessing() -> None:
+    def program() -> None:
+        with ThreadPool(4) as pool:
+            assert pool.map(abs, [-1, -2]) == [1, 2]
+            assert pool.starmap(pow, [(2, 3)]) == [8]
+            assert pool.apply(func=max, args=(1, 2)) == 2
+            assert sorted(pool.imap_unordered(len, ["ab", "c"])) == [1, 2]
+            assert list(pool.imap(repr, [1, 2, 3], chunksize=2)) == ["1", "2", "3"]
+            spin(0.2)
+
+    trace = recorded(program)
+    names = ["abs", "abs", "len", "len", "main", "max", "pow", "repr", "repr", "repr"]
+    assert sorted(trace.tasks["name"].tolist()) == names
+    assert trace.concurrency == pytest.approx(1.0, abs=0.1)
+
+
+def test_what_a_call_on_such_a_pool_starts_is_its() -> None:
+    def program() -> None:
+        with ThreadPool(1) as pool:
+            pool.apply(in_threads, (2,))
+
+    trace = recorded(program)
+    assert trace.concurrency == pytest.approx(2.0, abs=0.35)
+    assert len(trace.tasks) == 4
+
+
+def test_helper_threads_are_no_tasks() -> None:
+    async def main() -> None:
+        await asyncio.to_thread(nap, 0.01)
+        child = await asyncio.create_subprocess_exec(sys.executable, "-S", "-c", "")
+        await child.wait()
+
+    def program() -> None:
+        asyncio.run(main())
+        queue = multiprocessing.get_context("spawn").Queue()
+        queue.put(1)
+        assert queue.get() == 1
+        queue.close()
+        queue.join_thread()
+
+    names = recorded(program).tasks["name"].tolist()
+    child = os.path.basename(sys.executable)
+    assert sorted(set(names) - {"to_thread"}) == sorted({"main", "nap", child})
+
+
+def test_a_thread_for_an_event_loop_is_a_task() -> None:
+    async def main() -> None:
+        await asyncio.sleep(0.01)
+
+    def program() -> None:
+        thread = threading.Thread(target=asyncio.run, args=(main(),), name="loop")
+        thread.start()
+        thread.join()
+
+    assert recorded(program).tasks["name"].tolist() == ["main", "loop", "main"]
+
+
 # What is declared ------------------------------------------------------------------------------------
 
 
@@ -317,6 +539,27 @@ def test_declared_in_each_coroutine_by_itself() -> None:
     trace = recorded(lambda: asyncio.run(main()))
     assert trace.tasks["name"].tolist().count("request") == 4
     assert trace.concurrency == pytest.approx(4.0, abs=0.5)
+
+
+def test_a_lane_that_raises_is_one_all_the_same() -> None:
+    def fail() -> None:
+        nap(0.05)
+        raise ArithmeticError
+
+    def program() -> None:
+        with one_task("picture"), ThreadPoolExecutor(1) as pool:
+            pool.submit(fail).exception()
+
+    spans = recorded(program).spans
+    assert len(set(spans[(spans["kind"] == "call") & (spans["task"] == 1)]["worker"].tolist())) == 2
+
+
+def test_an_observation_within_a_declared_task_adds_nothing_to_the_outer_one() -> None:
+    with observe() as outer, one_task("x"), observe() as inner:
+        in_threads(2)
+    assert outer.tasks["name"].tolist() == ["main", "x"]
+    assert len(inner.tasks) == 3
+    assert inner.concurrency == pytest.approx(2.0, abs=0.3)
 
 
 def test_declaring_without_an_observer_does_nothing() -> None:
@@ -377,6 +620,171 @@ def test_a_thread_that_does_not_end_is_said_to_run() -> None:
     thread.join()
     assert trace.outcomes == ("done", "still running")
     assert np.isnan(trace.tasks["finish"][1])
+
+
+def test_what_begins_after_the_block_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    gate, catch_up = threading.Event(), hooks._catch_up
+
+    def late() -> None:  # between the block's end and its trace, the others begin and end
+        gate.set()
+        calls[-1].result()
+        catch_up()
+
+    monkeypatch.setattr(hooks, "_catch_up", late)
+    with ThreadPoolExecutor(1) as pool, observe() as trace:
+        calls = [pool.submit(gate.wait) for _ in range(300)]
+        time.sleep(0.02)
+    assert len(trace.tasks) == 2
+    assert np.all(trace.tasks["start"] <= trace.end)
+    assert trace.concurrency == pytest.approx(1.0, abs=0.1)
+
+
+def test_an_observation_is_of_one_block() -> None:
+    watch = observe()
+    with watch:
+        pass
+    with pytest.raises(RuntimeError, match="anew"), watch:
+        pass
+
+
+@pytest.mark.parametrize("where", ["Journal", "children_cpu"])
+def test_an_observation_that_could_not_begin_leaves_nothing(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hooks, where, interrupted)
+        with pytest.raises(KeyboardInterrupt), observe():
+            pytest.fail("it has begun")
+    assert current.get() is None
+    assert not hooks._roots
+    assert threading.Thread.start.__module__ == "threading"
+    assert not hasattr(threading.Thread.start, "__wrapped__")
+    assert len(recorded(lambda: in_threads(2)).tasks) == 3
+
+
+@pytest.mark.parametrize(
+    "where", ["hooks._catch_up", "hooks._put_back", "hooks.cpu_since", "observe._trace"]
+)
+def test_an_interrupt_while_it_ends_leaves_nothing_and_the_trace_is_there(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, name = where.split(".")
+    owner = sys.modules[f"course_lib.{module}"]
+    original = getattr(owner, name)
+    calls: list[str] = []
+
+    def interrupted(*args: Any) -> Any:
+        calls.append(name)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return original(*args)
+
+    with pytest.raises(KeyboardInterrupt), observe() as trace:
+        in_threads(2)
+        monkeypatch.setattr(owner, name, interrupted)
+    assert len(trace.tasks) == 3
+    assert trace.outcomes == ("done",) * 3
+    assert current.get() is None
+    assert not hooks._roots
+
+
+def test_what_goes_on_is_recorded_no_more_and_holds_nothing() -> None:
+    async def others() -> None:
+        while True:
+            await asyncio.sleep(0)
+
+    async def notebook() -> None:
+        watch = observe()
+        with watch as trace:
+            busy = asyncio.create_task(others(), name="others")
+            await asyncio.gather(*(asyncio.sleep(0) for _ in range(50)))
+        task = next(each for each in watch.activities if each.name == "others")
+        assert isinstance(task, hooks.RecordedTask)
+        steps = len(task.times)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert len(task.times) == steps
+        assert task.lists == ([],)
+        assert len(trace.tasks) == 52
+        busy.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await busy
+
+    asyncio.run(notebook())
+
+
+def test_what_goes_on_in_an_outer_block_is_still_recorded() -> None:
+    async def naps() -> None:
+        for _ in range(4):
+            await asyncio.sleep(0.01)
+
+    async def notebook() -> None:
+        with observe():
+            busy = asyncio.create_task(naps())
+            await asyncio.sleep(0)
+        await busy
+
+    trace = recorded(lambda: asyncio.run(notebook()))
+    number = trace.tasks["name"].tolist().index("naps")
+    assert trace.outcomes[number] == "done"
+    runs = trace.spans[(trace.spans["task"] == number) & (trace.spans["kind"] == "run")]
+    assert len(runs) == 5
+
+
+def test_a_heart_that_is_cancelled_as_it_begins_beats_no_more() -> None:
+    heart = Heart()
+
+    async def main() -> None:
+        starting = asyncio.ensure_future(heart.__aenter__())
+        await asyncio.sleep(0)
+        starting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await starting
+        beats = len(heart.beats)
+        await asyncio.sleep(0.05)
+        assert len(heart.beats) == beats
+
+    asyncio.run(main())
+
+
+def observing() -> int:
+    """Observe two threads, and say how many tasks there were."""
+    with observe() as trace:
+        in_threads(2, lambda: nap(0.01))
+    return len(trace.tasks)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_of_an_observed_program_can_observe() -> None:
+    context = multiprocessing.get_context("fork")
+    with observe():
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            assert pool.submit(observing).result() == 3
+        child = os.fork()
+        if child == 0:
+            try:
+                os._exit(observing())
+            finally:
+                os._exit(99)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 3
+
+
+def no_room(*_: object) -> int:
+    """Say what a system says that has no room."""
+    raise OSError(errno.ENOSPC, "no room")
+
+
+def test_a_call_is_done_where_there_is_no_room_for_its_record(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "write", no_room)
+    assert hooks.journaled(str(tmp_path / "calls"), 0, abs, -1) == 1
+    monkeypatch.setattr(os, "open", no_room)
+    assert hooks.journaled(str(tmp_path / "calls"), 0, abs, -1) == 1
 
 
 def test_what_others_start_is_not_recorded() -> None:
