@@ -66,9 +66,8 @@ class Observation:
     ) -> None:
         try:
             self._end(error)
-        except (
-            BaseException
-        ):  # interrupted: once more, for it must be put back, and the trace is due
+        except BaseException:
+            # It was interrupted: once more, for all must be put back, and the trace is due.
             self._end(error)
             raise
 
