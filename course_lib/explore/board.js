@@ -105,7 +105,7 @@ function paintTurns(canvas, { level, states, moves, colors }, until) {
     const [x, height] = [NAMES + turn * scale, { run: 26, ready: 16, wait: 3, held: 3 }[kind]];
     mark(brush, kind, colors[thread], x + 0.5, middle(thread), scale - 1, height);
     if (kind !== "run" || context.measureText(text).width + 6 > scale) continue;
-    context.fillStyle = "white";
+    context.fillStyle = inkOn(colors[thread]);
     context.textAlign = "center";
     context.fillText(text, x + scale / 2, middle(thread) + 1);
     context.textAlign = "left";

@@ -97,7 +97,7 @@ function ticket(brush, kind, color, name, x, y) {
   const wide = context.measureText(name).width + 8;
   context.fillStyle = kind === "run" ? color : paper;
   context.fillRect(x + width / 2 - wide / 2, middle - 9, wide, 18);
-  const ink = kind === "run" ? "white" : brush.ink;
+  const ink = kind === "run" ? inkOn(color) : brush.ink;
   words({ context, ink }, name, x + width / 2, middle + 1, "center");
 }
 

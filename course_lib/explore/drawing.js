@@ -3,6 +3,14 @@
 const TOP = 6; // pixels above the rows
 const AXIS = 20; // and below, for the seconds
 
+// Near black or white: what can be read best on a color, by WCAG's contrast.
+export function inkOn(color) {
+  const [red, green, blue] = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16) / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+  const light = 0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05;
+  return light / 0.0556 > 1.05 / light ? "#111111" : "#ffffff";
+}
+
 // Diagonal lines, as a pattern to fill with.
 function hatching(context, color, ratio) {
   const tile = document.createElement("canvas");
@@ -85,9 +93,8 @@ function paint(canvas, trace, by, { from, to }) {
       const pixel = Math.floor((begin + length) * ratio);
       if (length * ratio < 1 && pixel === drawn[row]) continue; // nothing new would be seen
       drawn[row] = pixel;
-      const color = trace.colors[trace.task[at] % trace.colors.length];
       const [wide, high] = [Math.max(length, 1 / ratio), Math.max(size * pitch, 1)];
-      mark(brush, name, color, begin, middle(row), wide, high);
+      mark(brush, name, colorOf(trace, at), begin, middle(row), wide, high);
       const key = row * trace.begun.length + trace.task[at];
       if (length <= (longest.get(key)?.length ?? 0)) continue;
       longest.set(key, { at, x: begin + length / 2, y: middle(row), length });
@@ -97,6 +104,10 @@ function paint(canvas, trace, by, { from, to }) {
   context.restore();
   axis(brush, from, to, left, scale, bottom);
   return { left, scale };
+}
+
+function colorOf({ colors, task }, at) {
+  return colors[task[at] % colors.length];
 }
 
 function nameTasks({ context, ink, paper }, trace, spans) {
@@ -109,7 +120,7 @@ function nameTasks({ context, ink, paper }, trace, spans) {
     if (wide + 4 > length) continue;
     context.fillStyle = solid ? "transparent" : paper;
     context.fillRect(x - wide / 2, y - 8, wide, 16);
-    context.fillStyle = solid ? "white" : ink;
+    context.fillStyle = solid ? inkOn(colorOf(trace, at)) : ink;
     context.fillText(text, x, y + 1);
   }
 }

@@ -7,16 +7,26 @@ import html
 import io
 from typing import TYPE_CHECKING, Any
 
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: Task colors: of the Okabe–Ito palette, those that stand out on white. A vermillion, B blue, …
-COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#8C6D00", "#56607A")
+COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#8C6D00", "#626C88")
 INK = "#222222"
 FAINT = "#767676"
 FONT: dict[str, Any] = {"size": 11, "color": INK}
+
+
+def ink_on(color: str) -> str:
+    """Return near black or white: what can be read best on a color, by WCAG's contrast."""
+    light = 0.05 + sum(
+        weight * (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4)
+        for weight, part in zip((0.2126, 0.7152, 0.0722), to_rgb(color), strict=True)
+    )
+    return "#111111" if light / 0.0556 > 1.05 / light else "#ffffff"
 
 
 class Picture:

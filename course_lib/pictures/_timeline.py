@@ -16,7 +16,7 @@ from matplotlib.path import Path
 
 from course_lib.layout import lay_out
 from course_lib.pictures._coverage import coverage
-from course_lib.pictures._style import COLORS, FAINT, FONT, INK, Picture, quiet, show
+from course_lib.pictures._style import COLORS, FAINT, FONT, INK, Picture, ink_on, quiet, show
 from course_lib.tasks import duration
 from course_lib.trace import Trace
 
@@ -178,7 +178,7 @@ def _name_tasks(axes: Axes, trace: Trace, rows: Mapping[tuple[int, int], int], e
             ha="center",
             va="center",
             fontsize=11,
-            color="white" if solid else INK,
+            color=ink_on(COLORS[span["task"] % len(COLORS)]) if solid else INK,
             parse_math=False,
             weight="bold" if solid else "normal",
             bbox=None

@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from course_lib.explore.scheduler import HERE, SCRIPTS, every_order, levels, scheduler
 from course_lib.explore.turns import Level, begin, choices, move, status, verdict
+from course_lib.pictures import COLORS
+from course_lib.pictures._style import ink_on
 from tests.browser import still
 from tests.browser.lesson import SCREEN, open_notebook, write_notebook
 
@@ -89,6 +91,11 @@ def blank(browser: Browser) -> Iterator[Page]:
 
 
 # What the browser says, beside what Python says ---------------------------------------------------
+
+
+def test_the_ink_on_a_color_is_pythons(blank: Page) -> None:
+    said = blank.evaluate("colors => colors.map(color => player.inkOn(color))", list(COLORS))
+    assert said == [ink_on(color) for color in COLORS]
 
 
 def test_a_game_goes_as_in_python(blank: Page) -> None:

@@ -19,6 +19,7 @@ from matplotlib.path import Path
 from course_lib import Task, compute, simulate
 from course_lib.pictures import COLORS, STYLES, Picture, lay_out, quadrant, show, timeline
 from course_lib.pictures._coverage import coverage
+from course_lib.pictures._style import ink_on
 from course_lib.trace import ROOMS, WALL, Trace, room
 
 nan = math.nan
@@ -465,3 +466,25 @@ def test_a_figure_without_a_layout_is_shown_with_all_that_stands_at_its_edge() -
 
 def width_and_height(png: bytes) -> tuple[int, int]:
     return int.from_bytes(png[16:20]), int.from_bytes(png[20:24])
+
+
+def contrast(one: str, other: str) -> float:
+    """WCAG's contrast of two colors: 1 to 21."""
+    parts = np.array([to_rgb(one), to_rgb(other)])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    low, high = sorted(linear @ [0.2126, 0.7152, 0.0722] + 0.05)
+    return float(high / low)
+
+
+@pytest.mark.parametrize("color", COLORS)
+def test_what_stands_on_a_task_color_can_be_read(color: str) -> None:
+    assert contrast(color, ink_on(color)) >= 4.5
+    assert min(contrast(color, paper) for paper in ("#ffffff", "#161616")) >= 3
+
+
+def test_each_name_is_written_in_the_ink_of_its_color() -> None:
+    tasks = [(f"T{number}", 0, number, number + 1, 1) for number in range(len(COLORS))]
+    spans = [(number, number, 0, number, number + 1, "run") for number in range(len(COLORS))]
+    axes = timeline(made(tasks, spans, end=6.0)).figure.axes[0]
+    inks = {text.get_text(): text.get_color() for text in axes.texts}
+    assert inks == {f"T{number}": ink_on(color) for number, color in enumerate(COLORS)}
