@@ -143,7 +143,7 @@ function startWidgets() {
 
 // ---- Slides: the page's own cells, some at a time, as the notebook's slide types cut them.
 
-const OURS = "input, select, textarea, .widget"; // where keys mean something else
+const OURS = 'input, select, textarea, .widget, [tabindex="0"]'; // where keys mean something else
 const SMALLEST = 0.75; // of a slide's size, that can still be read in a hall
 
 // Fold a cell's code away.
@@ -233,7 +233,12 @@ function startSlides() {
     event.preventDefault();
     show(keys[event.key]());
   });
-  const linked = () => show((Number(location.hash.slice(1)) || 1) - 1);
+  // A hash is a slide's number, or the name of what stands on one.
+  const linked = () => {
+    const name = decodeURIComponent(location.hash.slice(1));
+    const there = slides.findIndex((slide) => slide.contains(document.getElementById(name)));
+    show(Number(name) ? Number(name) - 1 : there < 0 ? at : there);
+  };
   addEventListener("hashchange", linked);
   linked();
 }

@@ -87,7 +87,7 @@ def test_a_question_shows_at_once_and_an_experiment_runs_on_demand(
     turn_to(page, page.get_by_role("heading", name="Predict"))
     expect(form).to_contain_text("How many cores will they get?", timeout=OPENED)
     asked = place.inner_text()
-    number = form.get_by_role("spinbutton")
+    number = form.get_by_role("textbox")
     number.fill("1")
     number.press("ArrowRight")  # moves the cursor, and turns no slide
     form.get_by_role("button", name="Commit").click()
@@ -99,6 +99,11 @@ def test_a_question_shows_at_once_and_an_experiment_runs_on_demand(
     table = page.locator(".jp-OutputArea-output table:visible")
     expect(table).to_contain_text("1 cores", timeout=OPENED)
     assert axe.objections(page, context={"include": [["#lecture-bar"]]}) == []
+    there = place.inner_text()
+    page.keyboard.press("PageUp")  # the bar's button, which was clicked, wants none of these keys
+    expect(place).not_to_have_text(there)
+    page.keyboard.press("ArrowRight")
+    expect(place).to_have_text(there)
 
 
 def test_the_number_of_a_lesson_is_checked(capsys: pytest.CaptureFixture[str]) -> None:

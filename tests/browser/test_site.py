@@ -208,6 +208,34 @@ def test_slides_turn_by_keys(one: Page) -> None:
     expect(one.get_by_role("searchbox")).to_be_visible()
 
 
+def test_a_link_within_the_page_leads_to_its_slide_or_nowhere(page: Page, site: Path) -> None:
+    place = page.get_by_role("navigation", name="Slides").get_by_role("status")
+    page.goto((site / "01_two.html").as_uri() + "?slides#3")
+    expect(place).to_have_text("3 of 3")
+    page.locator(".skip").press("Enter")
+    expect(place).to_have_text("3 of 3")
+    page.evaluate("location.hash = 'Further-on'")
+    expect(place).to_have_text("2 of 3")
+    page.evaluate("location.hash = 'nowhere'")
+    page.evaluate("location.hash = '3'")
+    expect(place).to_have_text("3 of 3")
+    for name, number in (("Further-on", 2), ("content", 1), ("3", 3)):
+        page.goto("about:blank")
+        page.goto((site / "01_two.html").as_uri() + f"?slides#{name}")
+        expect(place).to_have_text(f"{number} of 3")
+
+
+def test_what_scrolls_on_a_slide_keeps_its_keys(page: Page, site: Path) -> None:
+    page.goto((site / "01_two.html").as_uri() + "?slides#2")
+    place = page.get_by_role("navigation", name="Slides").get_by_role("status")
+    wide = page.locator("section:visible .output pre").first
+    wide.evaluate("pre => { pre.innerHTML = `<div style='width: 3000px'>toast<br>jam</div>`; }")
+    expect(wide).to_have_attribute("tabindex", "0")
+    wide.press("ArrowRight")
+    expect(place).to_have_text("2 of 3")
+    page.wait_for_function("pre => pre.scrollLeft > 0", arg=wide.element_handle())
+
+
 def test_a_slide_that_is_too_high_folds_its_code(page: Page, site: Path) -> None:
     page.goto((site / "01_two.html").as_uri() + "?slides")
     page.keyboard.press("End")

@@ -20,7 +20,7 @@ const STYLE = `
 `;
 
 const ASKS = /\b(predict|question)\(/; // what the hall is asked shows at once, and only that
-const OURS = "input, select, textarea, .cm-content, .jp-OutputArea-output, #lecture-bar";
+const OURS = "input, select, textarea, .cm-content, .jp-OutputArea-output";
 
 // Wait until the notebook stands there and its kernel is ready.
 async function opened(app) {
