@@ -16,6 +16,18 @@ function render({ model, el }) {
 
   const marked = () => inputs.filter((input) => input.checked).map((input) => input.value);
 
+  let sent = ""; // what was marked when the kernel was asked
+
+  // A restarted kernel doesn't know of this question any more.
+  function ask(content) {
+    try {
+      model.send(content);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   function put(tag, parts) {
     const element = document.createElement(tag);
     element.append(...parts);
@@ -28,7 +40,10 @@ function render({ model, el }) {
       status.textContent = "Not answered yet. Choose, then check; or go on without.";
       return;
     }
-    for (const input of inputs) input.checked = chosen.includes(input.value);
+    if (right || String(marked()) === sent) { // or else the learner has chosen anew meanwhile
+      for (const input of inputs) input.checked = chosen.includes(input.value);
+      sent = String(marked());
+    }
     status.className = right ? "right" : "wrong";
     const lines = said.map(([title, why]) => put("span", [put("strong", [title]), `: ${why}`]));
     status.replaceChildren(put("strong", [head]), ...lines);
@@ -49,12 +64,18 @@ function render({ model, el }) {
     } else if (String(check) === String(model.get("verdict").chosen)) {
       show(); // nothing has changed since
     } else {
-      status.textContent = "Checking… (If nothing comes, run this cell again, then check.)";
-      model.send({ check });
+      sent = String(check);
+      status.textContent = ask({ check })
+        ? "Checking… (If nothing comes, run this cell again, then check.)"
+        : "Not checked: run this cell again, then check.";
     }
     status.focus();
   });
-  hint.addEventListener("click", () => model.send({ hint: true }));
+  hint.addEventListener("click", () => {
+    if (ask({ hint: true })) return;
+    showHints();
+    hints.append(put("p", ["No hint: run this cell again, then ask for one."]));
+  });
   model.on("change:verdict", show);
   model.on("change:hints", showHints);
   show();

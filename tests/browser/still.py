@@ -23,10 +23,21 @@ GET = """state => name => state[name].bytes === undefined
   ? state[name]
   : new DataView(Uint8Array.from(atob(state[name].bytes), c => c.charCodeAt(0)).buffer)"""
 
-#: Show a widget in the page, with these values.
+#: Show a widget in the page, with these values; from then on the page calls them `model`.
 RENDER = """([values, css]) => {
   document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
-  const model = { get: name => values[name], on() {}, off() {} };
+  const heard = [];
+  window.model = {
+    get: name => values[name],
+    set(name, value) {
+      values[name] = value;
+      for (const [events, call] of heard) if (events.split(" ").includes(`change:${name}`)) call();
+    },
+    on: (events, call) => heard.push([events, call]),
+    off() {},
+    save_changes() {},
+    send() {},
+  };
   player.default.render({ model, el: document.body });
 }"""
 
@@ -75,6 +86,12 @@ def show(page: Page, widget: AnyWidget, *names: str) -> None:
     """Show a widget in an empty page, with these of its values."""
     load(page, str(widget._esm))
     page.evaluate(RENDER, [{name: getattr(widget, name) for name in names}, str(widget._css)])
+
+
+def zoom(page: Page, size: float) -> None:
+    """Zoom a part of the page, as a slide of the site is."""
+    page.evaluate("size => { document.body.style.zoom = size; }", size)
+    page.wait_for_timeout(100)  # until it is drawn anew
 
 
 def crowd(spans: int, tasks: int = 40, workers: int = 8, seconds: float = 2.0) -> Trace:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from course_lib.lesson.question import LAST, Asked, load
+from course_lib.lesson.question import LAST, Asked, load, question
+from tests.browser import still
 from tests.browser.lesson import DONE, OPENED, SCREEN, open_notebook, run_all, write_notebook
 
 NOTEBOOK = "notebooks/questions.ipynb"
@@ -193,3 +194,41 @@ def test_it_can_be_read_in_both_themes(page: Page, theme: str, album: Path | Non
         album.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=album / f"question-{theme.split()[-1].lower()}.png")
     assert form(page, 0).evaluate(CONTRAST) >= 4.5
+
+
+def test_a_restarted_kernel_is_named_as_why_nothing_is_checked(page: Page) -> None:
+    page.evaluate("() => lesson.sessionContext.restartKernel().then(() => true)")
+    form(page, 0).get_by_role("radio").first.check()
+    form(page, 0).get_by_role("button", name="Check").click()
+    expect(status(page, 0)).to_have_text("Not checked: run this cell again, then check.")
+    expect(status(page, 0)).to_be_focused()
+    for _ in range(2):
+        form(page, 0).get_by_role("button", name="Hint").click()
+        expect(form(page, 0).locator("[aria-live] p")).to_have_text(
+            "No hint: run this cell again, then ask for one."
+        )
+
+
+# In a page with no Lab and no kernel ----------------------------------------------------------------
+
+
+def test_a_late_verdict_leaves_a_newer_choice_alone(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COURSE_HOME", str(tmp_path))
+    asked = load(ONE)
+    with browser.new_context(viewport=SCREEN) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        still.show(page, question(ONE), "question", "choices", "several", "verdict", "hints")
+        radios = form(page, 0).get_by_role("radio")
+        radios.nth(0).check()
+        form(page, 0).get_by_role("button", name="Check").click()
+        radios.nth(1).check()
+        wrong = asked.verdict([asked.choices[0]], 1)
+        page.evaluate("verdict => model.set('verdict', verdict)", wrong)
+        expect(status(page, 0)).to_contain_text("✗ Not yet")
+        expect(radios.nth(1)).to_be_checked()
+        right = asked.verdict([asked.choices[2]], 2)
+        page.evaluate("verdict => model.set('verdict', verdict)", right)
+        expect(status(page, 0)).to_contain_text("✓ Right.")
+        expect(radios.nth(2)).to_be_checked()
