@@ -7,9 +7,10 @@ from pathlib import Path
 __all__ = ["script"]
 
 KEYS = Path(__file__).with_name("keys.js")
+POINTER = Path(__file__).with_name("pointer.js")
 
 
 def script(folder: Path, *names: str) -> str:
-    """Return what keeps a widget's keys its own, and then these files of a folder."""
-    files = [KEYS, *(folder / name for name in names)]
+    """Return what all widgets do about keys and pointers, and then these files of a folder."""
+    files = [KEYS, POINTER, *(folder / name for name in names)]
     return "".join(file.read_text("utf-8") for file in files)

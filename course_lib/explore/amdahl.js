@@ -2,6 +2,7 @@
 
 const RANGES = [8, 16, 64, 256, 1024]; // workers that the chart may reach to
 const FINEST = 0.999; // what a drag reaches; sliders go to 1
+const FULL = `The chart ends at ${RANGES.at(-1)} workers: there is no room for twice as many.`;
 const CHANGES = {
   now: "as it is",
   double: "double the cores",
@@ -39,11 +40,15 @@ function render({ model, el }) {
   const legend = add(root, "ul", {}, { "aria-label": "Legend" });
   const heads = ["what if", "N", "time", "speed-up", "limit", "efficiency"];
   const table = tabulate(root, "What if? (calculated)", heads);
+  const buttons = {};
   const cells = Object.entries(CHANGES).map(([change, text]) => {
     const row = add(table, "tr");
     const head = add(row, "th", {}, { scope: "row" });
     if (change === "now") head.textContent = text;
-    else add(head, "button", { type: "button", textContent: text, onclick: () => apply(change) });
+    else {
+      const press = { type: "button", textContent: text, onclick: () => apply(change) };
+      buttons[change] = add(head, "button", press);
+    }
     return heads.slice(1).map(() => add(row, "td"));
   });
   add(root, "p", {
@@ -76,8 +81,16 @@ function render({ model, el }) {
     const efficiency = `${say(100 * now.efficiency, 0)}\u00a0%`;
     [say(now.speedup), say(now.limit), efficiency].forEach((text, at) => tell(shown[at], text));
     tell(result, sentence(found));
+    for (const change of ["double", "both"]) {
+      buttons[change].setAttribute("aria-disabled", `${isFull()}`);
+      buttons[change].title = isFull() ? FULL : "";
+    }
     canvas.setAttribute("aria-label", describe(found));
     redraw();
+  }
+
+  function isFull() {
+    return 2 * settings.workers > RANGES.at(-1);
   }
 
   function sentence({ now, halve, double }) {
@@ -99,20 +112,20 @@ function render({ model, el }) {
 
   // Make a change for good: the new program's parallel fraction is a share of its own time.
   function apply(change) {
+    if (change !== "halve" && isFull()) return tell(result, FULL);
     const { parallel, workers } = settings;
     const serial = (1 - parallel) / (change === "double" ? 1 : 2);
-    const count = Math.min(RANGES.at(-1), change === "halve" ? workers : 2 * workers);
+    const count = change === "halve" ? workers : 2 * workers;
     const most = RANGES.find((one) => one >= Math.max(count, settings.most));
     set({ parallel: parallel / (parallel + serial) || 0, workers: count, most });
   }
 
   // The curve goes through where it is held.
   function drag(event) {
-    if (!chart || (event.type === "pointermove" && !event.buttons)) return;
-    if (event.type === "pointerdown") stage.setPointerCapture(event.pointerId);
-    const box = canvas.getBoundingClientRect();
-    const workers = Math.round(chart.workersAt(event.clientX - box.left));
-    const speedup = Math.min(workers, chart.speedupAt(event.clientY - box.top));
+    if (!chart) return;
+    const { x, y } = pointOn(canvas, event);
+    const workers = Math.round(chart.workersAt(x));
+    const speedup = Math.min(workers, chart.speedupAt(y));
     const parallel = workers > 1 ? fractionOf(speedup, workers) : settings.parallel;
     set({ workers, parallel: Math.min(FINEST, Math.max(0, parallel)) });
   }
@@ -172,7 +185,7 @@ function render({ model, el }) {
   }
 
   keepKeys(root);
-  for (const type of ["pointerdown", "pointermove"]) stage.addEventListener(type, drag);
+  onHold(stage, drag);
   const anew = () => (spell(), fit()); // outside the page, where it is made, nothing has its colors
   const size = new ResizeObserver(anew);
   const theme = new MutationObserver(anew);

@@ -274,9 +274,7 @@ function render({ model, el }) {
     End: () => go(bar.end),
   });
   time.addEventListener("input", () => go(Number(time.value)));
-  stage.addEventListener("pointerdown", ({ clientX }) => {
-    go((clientX - stage.getBoundingClientRect().left - place.left) / place.scale);
-  });
+  onHold(stage, (event) => go((pointOn(stage, event).x - place.left) / place.scale));
 
   const away = new IntersectionObserver((seen) => seen.at(-1).isIntersecting || pause());
   const anew = () => (spell(), redraw()); // outside the page, where it is made, nothing has its colors

@@ -172,25 +172,19 @@ function render({ model, el }) {
     "Shift ArrowRight": () => pan(view.from + (view.to - view.from) / 4),
   });
   time.addEventListener("input", () => go(Number(time.value)));
-  const under = ({ clientX }) =>
-    view.from + (clientX - stage.getBoundingClientRect().left - place.left) / place.scale;
+  const under = (event) => view.from + (pointOn(stage, event).x - place.left) / place.scale;
   let grip = null;
-  stage.addEventListener("pointerdown", (event) => {
-    grip = { x: event.clientX, from: view.from, moved: false };
-    stage.setPointerCapture(event.pointerId);
-  });
-  stage.addEventListener("pointermove", (event) => {
-    if (!grip) return;
-    grip.moved ||= Math.abs(event.clientX - grip.x) > 4;
+  onHold(stage, (event) => {
+    grip = { x: pointOn(stage, event).x, from: view.from, moved: false };
+  }, (event) => {
+    const way = pointOn(stage, event).x - grip.x;
+    grip.moved ||= Math.abs(way) > 4;
     if (view.to - view.from >= end) go(under(event));
-    else if (grip.moved) pan(grip.from - (event.clientX - grip.x) / place.scale);
-  });
-  stage.addEventListener("pointerup", (event) => {
-    if (grip && !grip.moved) go(under(event));
-    grip = null;
+    else if (grip.moved) pan(grip.from - way / place.scale);
+  }, (event) => {
+    if (!grip.moved) go(under(event));
     time.focus();
   });
-  stage.addEventListener("pointercancel", () => (grip = null));
   const wheel = (event) => {
     const sideways = event.deltaX || (event.shiftKey ? event.deltaY : 0);
     if (event.ctrlKey) zoom(2 ** (event.deltaY / 200), under(event));

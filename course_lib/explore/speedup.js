@@ -79,13 +79,20 @@ function paintChart(brush, chart, { parallel, workers }, measured, colors) {
   context.restore();
   for (const [n, speedup] of measured) {
     if (n > most) continue;
+    const within = speedup >= 1 && speedup <= most;
+    const [edge, inward] = speedup < 1 ? [floor, -1] : [y(most), 1];
     context.beginPath();
-    context.arc(x(n), Math.min(y(speedup), floor), 4.5, 0, 7);
+    if (within) context.arc(x(n), y(speedup), 4.5, 0, 7);
+    else for (const [dx, dy] of [[-5.5, 9], [5.5, 9], [0, 0]]) context.lineTo(x(n) + dx, edge + inward * dy);
+    context.closePath();
     context.fillStyle = colors[0];
     context.strokeStyle = ink;
     context.lineWidth = 1;
     context.fill();
     context.stroke();
+    if (within) continue; // or else a triangle points at where it would be
+    const [side, align] = x(n) > width / 2 ? [-9, "right"] : [9, "left"];
+    write(brush, say(speedup), x(n) + side, edge + inward * 9, align, paper);
   }
   write(brush, "S = N", x(most ** 0.8) - 8, y(most ** 0.8) - 8, "right", paper);
   if (limit < most) write(brush, `limit ${say(limit)}`, right - 4, y(limit) - 10, "right", paper);

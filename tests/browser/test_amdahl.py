@@ -20,8 +20,9 @@ PATH = "notebooks/amdahl.ipynb"
 #: Where in the page the chart has a number of workers and a speed-up.
 PLACE = """([workers, speedup, most]) => {
   const box = document.querySelector(".stage canvas").getBoundingClientRect();
-  const chart = player.chartOf(box.width, box.height, most);
-  return [box.left + chart.x(workers), box.top + chart.y(speedup)];
+  const zoom = Number(document.body.style.zoom) || 1; // of what stands in the page
+  const chart = player.chartOf(box.width / zoom, box.height / zoom, most);
+  return [box.left + zoom * chart.x(workers), box.top + zoom * chart.y(speedup)];
 }"""
 #: How many pixels of a canvas have about this color.
 PIXELS = """(canvas, [red, green, blue]) => {
@@ -187,6 +188,66 @@ def test_the_curve_goes_through_where_it_is_held(browser: Browser) -> None:
         assert numbers(here) == before
 
 
+def test_the_curve_is_held_where_it_is_on_a_smaller_slide(browser: Browser) -> None:
+    with browser.new_context(viewport=SCREEN) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        here = stand(page, amdahl(0.9, 8))
+        still.zoom(page, 0.75)
+        page.mouse.click(*page.evaluate(PLACE, [16, 8, 64]))
+        assert float(numbers(here)[0]) == pytest.approx(8, rel=0.05)
+        assert column(here, 1)[0] == "16"
+
+
+def test_only_what_begins_on_the_curve_with_the_main_button_bends_it(browser: Browser) -> None:
+    with browser.new_context(viewport=SCREEN) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        here = stand(page, amdahl(0.9, 8))
+        before = numbers(here)
+        page.mouse.move(*page.evaluate(PLACE, [4, 2, 64]))
+        page.mouse.down(button="right")
+        page.mouse.move(*page.evaluate(PLACE, [32, 8, 64]), steps=3)
+        page.mouse.up(button="right")
+        here.locator("summary").hover()
+        page.mouse.down()  # as to select text
+        page.mouse.move(*page.evaluate(PLACE, [32, 8, 64]), steps=3)
+        page.mouse.up()
+        assert numbers(here) == before
+
+
+def test_twice_as_many_workers_as_there_is_room_for_are_refused_in_words(browser: Browser) -> None:
+    with browser.new_context(viewport=SCREEN) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        here = stand(page, amdahl(0.9, 512, most=1024))
+        double = here.get_by_role("button", name="double the cores")
+        both = here.get_by_role("button", name="do both")
+        double.click()
+        assert column(here, 1)[0] == "1024"
+        before = here.get_by_role("table").inner_text()
+        for button in (double, both):
+            expect(button).to_be_disabled()
+            assert "1024 workers" in (button.get_attribute("title") or "")
+            button.press("Enter")
+            expect(here.get_by_role("status")).to_contain_text("The chart ends at 1024 workers")
+            assert here.get_by_role("table").inner_text() == before
+        here.get_by_role("button", name="halve the serial part").click()
+        expect(here.get_by_role("status")).not_to_contain_text("The chart ends")
+        here.get_by_role("slider", name="workers N").press("ArrowLeft")
+        here.get_by_role("slider", name="workers N").press("Home")
+        expect(double).to_be_enabled()
+
+
+def test_a_point_outside_the_chart_is_not_drawn_as_one_at_its_edge(browser: Browser) -> None:
+    with browser.new_context(viewport=SCREEN) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        for inside, *outside in ((1, 0.5, 0.25), (8, 9, 12)):
+            seen = set()
+            for speedup in (inside, *outside):
+                here = stand(page, amdahl(1.0, 2, measured=[(4, speedup)], most=8))
+                page.wait_for_timeout(100)
+                seen.add(here.locator(".stage canvas").evaluate("canvas => canvas.toDataURL()"))
+            assert len(seen) == 3
+
+
 def test_measured_points_are_drawn_filled_and_said(browser: Browser) -> None:
     with browser.new_context(viewport=SCREEN) as context:  # type: ignore[arg-type]
         page = context.new_page()
@@ -238,6 +299,10 @@ def test_the_keyboard_is_enough_and_the_cells_stay_as_they_are(
                 break
             assert page.evaluate(CELLS) == before
             page.keyboard.press("Tab")
+        dirty = "() => lesson.context.model.dirty"
+        assert page.evaluate(dirty)
+        here.get_by_role("slider", name="parallel fraction P").press("Control+s")
+        page.wait_for_function(f"() => !({dirty})()")  # it is saved
         here.get_by_role("slider", name="parallel fraction P").press("Escape")
         expect(page.locator(".jp-Cell", has=here)).to_be_focused()
         page.evaluate("() => jupyterapp.serviceManager.sessions.shutdownAll()")

@@ -254,6 +254,25 @@ def test_the_two_sides_of_littles_law_stand_there(browser: Browser) -> None:
         assert queue + flight == pytest.approx(float(row["orders in the bar (L)"][1]), abs=0.02)
 
 
+def test_the_day_is_held_where_the_pointer_is_on_a_smaller_slide(browser: Browser) -> None:
+    with browser.new_context(viewport=SCREEN) as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        here = stand(page, cafe())
+        still.zoom(page, 0.75)
+        here.locator(".stage").scroll_into_view_if_needed()
+        box = here.locator(".stage").bounding_box()
+        assert box
+        y = box["y"] + box["height"] / 2
+        page.mouse.move(box["x"] + 0.3 * box["width"], y)
+        page.mouse.down()
+        for share in (0.3, 0.8):
+            x = box["x"] + share * box["width"]
+            page.mouse.move(x, y)
+            head = here.locator(".playhead").bounding_box()
+            assert head
+            assert head["x"] + head["width"] / 2 == pytest.approx(x, abs=2)
+
+
 @pytest.mark.parametrize("width", [1280, 640, 420])
 def test_it_fits_into_any_width(browser: Browser, width: int) -> None:
     """At 200 % zoom, half as many pixels are left."""

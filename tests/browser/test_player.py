@@ -144,6 +144,53 @@ def test_it_stands_alone_with_the_keyboard_and_the_pointer(browser: Browser) -> 
         assert not errors
 
 
+@pytest.fixture
+def pointed(browser: Browser) -> Iterator[Page]:
+    """A page with a player of a trace of two seconds."""
+    with browser.new_context(viewport=SCREEN, reduced_motion="reduce") as context:  # type: ignore[arg-type]
+        page = context.new_page()
+        still.stand(page, play(still.crowd(200)))
+        page.locator(".stage").scroll_into_view_if_needed()
+        yield page
+
+
+def across(page: Page, share: float) -> tuple[float, float]:
+    """Return a place on the player's stage, at this share of its width."""
+    box = page.locator(".stage").bounding_box()
+    assert box
+    return box["x"] + share * box["width"], box["y"] + box["height"] / 2
+
+
+def test_a_click_goes_where_it_is_on_a_smaller_slide(pointed: Page) -> None:
+    still.zoom(pointed, 0.75)
+    x, y = across(pointed, 0.8)
+    pointed.mouse.click(x, y)
+    head = pointed.locator(".playhead").bounding_box()
+    assert head
+    assert head["x"] + head["width"] / 2 == pytest.approx(x, abs=2)
+
+
+def test_what_isnt_held_any_more_doesnt_follow(pointed: Page) -> None:
+    number = pointed.get_by_role("status").locator("b").first
+    pointed.mouse.click(*across(pointed, 0.5))
+    before = number.inner_text()
+    pointed.mouse.move(*across(pointed, 0.6))
+    pointed.mouse.down(button="right")
+    pointed.mouse.move(*across(pointed, 0.7), steps=3)
+    pointed.mouse.up(button="right")
+    expect(number).to_have_text(before)
+    pointed.mouse.move(*across(pointed, 0.5))
+    pointed.mouse.down()
+    pointed.locator(".stage").evaluate(
+        """stage => stage.addEventListener(
+          "pointermove", event => stage.releasePointerCapture(event.pointerId))"""
+    )
+    pointed.mouse.move(*across(pointed, 0.8), steps=3)  # its capture is lost with the first step
+    pointed.mouse.up()
+    pointed.mouse.move(*across(pointed, 0.9), steps=3)
+    assert float(number.inner_text()) == pytest.approx(float(before), abs=0.3)
+
+
 # In JupyterLab ---------------------------------------------------------------------------------------
 
 
