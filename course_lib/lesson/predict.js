@@ -24,7 +24,7 @@ function render({ model, el }) {
   // A browser's own bubble is gone soon; what it says stays here, and is announced.
   form.addEventListener("invalid", () => {
     const first = form.querySelector("input:invalid"); // each of them is heard here
-    status.textContent = `Not committed: ${first.dataset.allowed ?? "choose one"}.`;
+    status.textContent = `Not committed: ${first.dataset.allowed ? first.validationMessage : "choose one"}.`;
   }, true);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -55,17 +55,36 @@ function number(model, { fieldset }) {
   const input = numeric(fieldset, unit || "answer", low, high);
   return {
     hint: "Type a number",
-    read: () => Number(input.value),
-    write: (answer) => { input.value = answer; },
+    read: input.read,
+    write: input.write,
     words: (answer) => `${answer} ${unit}`.trim(),
   };
 }
 
+const NUMBER = /^[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?$/i; // with a decimal point or comma
+const UNCLEAR = /^[+-]?([1-9]\d{0,2},\d{3}|\d+([.,]\d*){2,})(e[+-]?\d+)?$/i; // 1,500 or 1.234,5
+
+// A field for a number in a range. One of the browser's own would drop a comma, and read 1,5 as 15.
 function numeric(fieldset, text, low, high) {
   const range = `${low} to ${high}`;
+  const inputMode = low < 0 ? "text" : "decimal"; // a phone's decimal keys may lack the minus
   const input = labeled(fieldset, `${text} (${range})`,
-    { type: "number", min: low, max: high, step: "any", required: true });
-  input.dataset.allowed = `${text} must be a number from ${range}`;
+    { type: "text", inputMode, className: "number", autocomplete: "off", required: true });
+  const allowed = (input.dataset.allowed = `${text} must be a number from ${range}`);
+  const typed = () => input.value.trim();
+  const check = () => {
+    const fits = NUMBER.test(typed()) && input.read() >= low && input.read() <= high;
+    input.setCustomValidity(UNCLEAR.test(typed())
+      ? `${typed()} can be read in two ways; write decimals with a point, and nothing between thousands`
+      : fits ? "" : allowed);
+  };
+  input.read = () => Number(typed().replace(",", "."));
+  input.write = (number) => {
+    input.value = number;
+    check();
+  };
+  input.addEventListener("input", check);
+  check();
   return input;
 }
 
@@ -110,6 +129,7 @@ function point(model, { fieldset, status }) {
   const up = scale(flight, frame.bottom, frame.top);
   scenery(svg, frame, across, up, { flight, busy, wall, usable, rooms });
   const mark = svg.appendChild(draw("circle", { r: 9, class: "mark unset" }));
+  const handle = svg.appendChild(draw("circle", { r: 32, class: "handle" })); // what a finger can hit
   const plane = document.createElement("div"); // scrolls where there is no room for it
   plane.className = "plane";
   plane.append(svg);
@@ -119,17 +139,19 @@ function point(model, { fieldset, status }) {
 
   const room = (y, x) => rooms[2 * (y > wall) + (x > wall)];
   const words = ([y, x]) => `${y} in flight, ${x} cores busy: ${room(y, x)}`;
-  const valid = (input) => input.value !== "" && input.validity.valid;
+  const valid = (input) => input.validity.valid;
   function place() {
-    const [y, x] = [tall, wide].map((input) => (valid(input) ? Number(input.value) : wall));
-    mark.setAttribute("cx", across.at(x));
-    mark.setAttribute("cy", up.at(y));
+    const [y, x] = [tall, wide].map((input) => (valid(input) ? input.read() : wall));
+    for (const circle of [mark, handle]) {
+      circle.setAttribute("cx", across.at(x));
+      circle.setAttribute("cy", up.at(y));
+    }
     mark.classList.toggle("unset", !(valid(tall) && valid(wide)));
     return [y, x];
   }
   function write([y, x]) {
-    tall.value = y;
-    wide.value = x;
+    tall.write(y);
+    wide.write(x);
     place();
   }
   function move(y, x) {
@@ -148,16 +170,14 @@ function point(model, { fieldset, status }) {
     move(y * step ** way[0], x * step ** way[1]);
   });
   const drag = (event) => {
-    if (fieldset.disabled || !event.buttons) return;
+    if (fieldset.disabled) return;
     const at = new DOMPoint(event.clientX, event.clientY)
       .matrixTransform(svg.getScreenCTM().inverse());
     move(up.from(at.y), across.from(at.x));
   };
-  svg.addEventListener("pointerdown", (event) => {
-    svg.setPointerCapture(event.pointerId);
-    drag(event);
-  });
-  svg.addEventListener("pointermove", drag);
+  const scrolls = ({ pointerType, target }) => pointerType === "touch" && target !== handle;
+  onHold(svg, (event) => (scrolls(event) ? false : drag(event)), drag);
+  svg.addEventListener("click", drag); // a finger's, too
   for (const input of [tall, wide]) {
     input.addEventListener("input", () => {
       const [y, x] = place();
@@ -167,7 +187,7 @@ function point(model, { fieldset, status }) {
   place();
   return {
     hint: "Drag the point, move it with the arrow keys, or type both numbers",
-    read: () => [Number(tall.value), Number(wide.value)],
+    read: () => [tall.read(), wide.read()],
     write(answer) {
       write(answer);
       svg.setAttribute("tabindex", -1);
