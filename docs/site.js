@@ -235,7 +235,8 @@ function startSlides() {
   });
   // A hash is a slide's number, or the name of what stands on one.
   const linked = () => {
-    const name = decodeURIComponent(location.hash.slice(1));
+    let name = location.hash.slice(1);
+    try { name = decodeURIComponent(name); } catch { /* it names nothing then */ }
     const there = slides.findIndex((slide) => slide.contains(document.getElementById(name)));
     show(Number(name) ? Number(name) - 1 : there < 0 ? at : there);
   };
