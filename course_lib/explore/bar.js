@@ -46,20 +46,18 @@ export function serve(orders, { baristas, places, parts = 1, patience = Infinity
     events.splice(low, 0, event);
   }
 
-  function admit() {
-    while (open.length && queue.length) {
-      const life = queue.shift();
-      life.taken = now;
-      life.place = open.shift();
-      goOn(life, life.place);
-    }
+  function take(life, place) {
+    life.taken = now;
+    life.place = place;
   }
 
   function goOn(life, place) {
     if (life.step === life.steps.length) {
       life.finish = now;
-      giveBack(open, place);
-      return admit();
+      const next = queue.shift();
+      if (!next) return giveBack(open, place);
+      take(next, place);
+      return at(now, READY, next, () => goOn(next, place)); // after those that are before it
     }
     const [kind, length] = life.steps[life.step++];
     if (kind === "wait") {
@@ -94,9 +92,12 @@ export function serve(orders, { baristas, places, parts = 1, patience = Infinity
 
   for (const life of lives) {
     at(life.arrival, READY, life, () => {
+      if (open.length) {
+        take(life, open.shift());
+        return goOn(life, life.place);
+      }
       queue.push(life);
-      admit();
-      if (life.taken > now && patience < Infinity) {
+      if (patience < Infinity) {
         at(now + patience, LEAVE, life, () => {
           if (life.taken <= now) return;
           queue.splice(queue.indexOf(life), 1);
