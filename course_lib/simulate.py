@@ -449,7 +449,8 @@ class Simulation:
     def end(self, job: Job) -> None:
         """End a computation; the last part of one leads to the task's next step."""
         life = job.life
-        if self.parts == 1 and life.steps and life.steps[0][0] != "wait":
+        computes = bool(life.steps) and life.steps[0][0] != "wait"
+        if computes and self.parts == 1:
             needs_gil = self.needs_gil(life.steps[0][0])
             if not needs_gil or self.holder is None:  # nothing keeps it from going on where it is
                 self.halt(job)
@@ -460,11 +461,8 @@ class Simulation:
         self.leave(job)
         life.parts -= 1
         if not life.parts:
-            worker = job.worker if self.parts == 1 else 0
-            if life.steps and life.steps[0][0] != "wait":
-                self.go_on_in_turn(life, worker)
-            else:
-                self.go_on(life, worker)
+            go_on = self.go_on_in_turn if computes else self.go_on
+            go_on(life, job.worker if self.parts == 1 else 0)
 
     # The quota --------------------------------------------------------------------------------
 
