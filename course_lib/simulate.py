@@ -13,10 +13,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from numbers import Real
 from typing import TYPE_CHECKING
 
-from course_lib.tasks import Compute, Task, Wait, duration, one_of, task_list, whole
+from course_lib.tasks import (
+    LONGEST,
+    Compute,
+    Task,
+    Wait,
+    duration,
+    number,
+    one_of,
+    task_list,
+    whole,
+)
 
 if TYPE_CHECKING:
     from course_lib.trace import Trace
@@ -136,12 +145,8 @@ def _ns(seconds: float) -> int:
 
 def _positive(what: str, value: object, unit: str = "seconds") -> int:
     """Return a number of seconds (or of cores, for a second) above 0 in nanoseconds."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise TypeError(f"{what} must be a number of {unit}, not {value!r}")
-    found = _ns(duration(what, value))
-    if not found > 0:
-        raise ValueError(f"{what} must be more than 0, and at least 1e-09, not {value!r}")
-    return found
+    allowed = f"more than 0 {unit} (1e-09 to {LONGEST:.0e})"
+    return _ns(number(what, value, allowed, lambda found: 1e-9 <= found <= LONGEST))
 
 
 @dataclass(slots=True, eq=False)

@@ -139,18 +139,8 @@ class Task:
 
 def duration(what: str, seconds: object) -> float:
     """Return `seconds` as a float; raise if it isn't a finite number of 0 or more."""
-    if isinstance(seconds, bool) or not isinstance(seconds, Real):
-        raise TypeError(f"{what} must be a number of seconds, not {seconds!r}")
-    try:
-        value = float(seconds)
-    except OverflowError:
-        value = math.inf
-    if not 0 <= value <= LONGEST:
-        raise ValueError(
-            f"{what} must be a finite number of seconds, 0 or more (at most {LONGEST:.0e}), "
-            f"not {seconds!r}"
-        )
-    return value
+    allowed = f"a finite number of seconds, 0 or more (at most {LONGEST:.0e})"
+    return number(what, seconds, allowed, lambda found: 0 <= found <= LONGEST)
 
 
 def one_of(what: str, value: T, allowed: tuple[T, ...]) -> T:

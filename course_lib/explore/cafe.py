@@ -13,7 +13,7 @@ import traitlets
 
 from course_lib.pictures import COLORS
 from course_lib.scripts import script
-from course_lib.tasks import duration, whole
+from course_lib.tasks import number, whole
 from course_lib.trace import ROOMS, WALL
 
 __all__ = ["BARS", "Cafe", "cafe"]
@@ -81,10 +81,10 @@ def cafe(
     >>> cafe(baristas=3).settings["atOnce"]
     12
     """
-    if not duration("brew", brew) <= 0.9:
-        raise ValueError(f"brew must be a share from 0 to 0.9, not {brew!r}")
-    if rate is not None and not 0.1 <= duration("rate", rate) <= 2:
-        raise ValueError(f"rate must be 0.1 to 2 orders a minute, or None, not {rate!r}")
+    brew = number("brew", brew, "a share from 0 to 0.9", lambda share: 0 <= share <= 0.9)
+    if rate is not None:
+        allowed = "0.1 to 2 orders a minute, or None"
+        rate = number("rate", rate, allowed, lambda orders: 0.1 <= orders <= 2)
     if patience is not None and patience not in PATIENCE[1:]:
         allowed = ", ".join(map(str, PATIENCE[1:]))
         raise ValueError(f"patience must be one of {allowed} minutes, or None, not {patience!r}")
@@ -96,7 +96,7 @@ def cafe(
             "orders": whole("orders", orders, 1, 300),
             "brew": 5 * round(brew * 20),
             "opening": rate is None,
-            "rate": 0.4 if rate is None else float(rate),
+            "rate": 0.4 if rate is None else rate,
             "patience": patience or 0,
         },
         facts={

@@ -11,6 +11,7 @@ computed in C (PBKDF2), which lets go of the GIL: threads will do as workers.
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from functools import cache
 from hashlib import pbkdf2_hmac
 
 from course_lib.simulate import simulate
-from course_lib.tasks import Task, compute, duration, whole
+from course_lib.tasks import Task, compute, duration, number, whole
 
 __all__ = ["GROUP", "PAGES", "Archive", "archive", "simulated"]
 
@@ -103,11 +104,12 @@ def archive(parallel_fraction: float = 0.9, seconds: float = 0.2) -> Archive:
     >>> archive(0.9).parallel_fraction
     0.9
     """
-    if not duration("parallel_fraction", parallel_fraction) <= 1:
-        raise ValueError(f"parallel_fraction must be from 0 to 1, not {parallel_fraction!r}")
+    fraction = number(
+        "parallel_fraction", parallel_fraction, "a share from 0 to 1", lambda share: 0 <= share <= 1
+    )
     if not 0.02 <= duration("seconds", seconds) <= 10:
         raise ValueError(f"seconds must be from 0.02 to 10, not {seconds!r}")
-    fingerprints = round(parallel_fraction * PAGES)
+    fingerprints = round(fraction * PAGES)
     rounds = max(1, round(seconds / PAGES * _rounds_a_second()))
     return Archive(PAGES - fingerprints, fingerprints, rounds)
 
@@ -133,7 +135,8 @@ def simulated(work: Archive, workers: int, hand_out: float = 0.0) -> float:
         part: 0 or more.
     """
     page, pages = 0.001, work.seals + work.fingerprints
-    began = page * (work.seals + duration("hand_out", hand_out) * pages * workers)
+    share = number("hand_out", hand_out, "a share, 0 or more", lambda share: 0 <= share < math.inf)
+    began = page * (work.seals + share * pages * workers)
     groups = (min(GROUP, work.fingerprints - n) for n in range(0, work.fingerprints, GROUP))
     rest = (Task(f"{n}", compute(page * many), at=began) for n, many in enumerate(groups))
     tasks = [Task("seals", compute(began)), *rest]

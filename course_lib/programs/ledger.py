@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from course_lib.simulate import simulate
-from course_lib.tasks import Task, calibrate, compute, digest, duration, whole
+from course_lib.tasks import Task, calibrate, compute, digest, duration, number, whole
 
 __all__ = ["Ledger", "ledger"]
 
@@ -63,12 +63,12 @@ class Ledger:
         """
         workers = whole("workers", workers, 1, len(self.entries))
         found = []
-        for number in range(workers):
+        for first in range(workers):
             steps = []
-            for alone, held in self.entries[number::workers]:
+            for alone, held in self.entries[first::workers]:
                 with_the_book = compute(held + self.copy * (workers - 1))
                 steps += [compute(alone, "native"), with_the_book]
-            found.append(Task(f"clerk {number + 1}", *steps))
+            found.append(Task(f"clerk {first + 1}", *steps))
         return found
 
     def simulated(self, counts: Iterable[int]) -> list[float]:
@@ -104,8 +104,7 @@ def ledger(
     [1.0, 1.8, 4.0]
     """
     for what, share in (("held", held), ("copy", copy)):
-        if not duration(what, share) <= 1:
-            raise ValueError(f"{what} must be a share from 0 to 1, not {share!r}")
+        number(what, share, "a share from 0 to 1", lambda found: 0 <= found <= 1)
     entries = whole("entries", entries, 1, 10_000)
     if not 0.02 <= duration("seconds", seconds) <= 10:
         raise ValueError(f"seconds must be from 0.02 to 10, not {seconds!r}")

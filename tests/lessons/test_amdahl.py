@@ -66,7 +66,11 @@ def test_the_main_flow_seals_and_threads_take_fingerprints() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
-        (lambda: archive(1.2), ValueError, "parallel_fraction must be from 0 to 1, not 1.2"),
+        (
+            lambda: archive(1.2),
+            ValueError,
+            "parallel_fraction must be a share from 0 to 1, not 1.2",
+        ),
         (lambda: archive(math.nan), ValueError, "parallel_fraction must be"),
         (lambda: archive("half"), TypeError, "parallel_fraction must be"),  # type: ignore[arg-type]
         (lambda: archive(0.5, 0), ValueError, "seconds must be from 0.02 to 10, not 0"),
