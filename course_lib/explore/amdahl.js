@@ -174,14 +174,9 @@ function render({ model, el }) {
     item("calculated: half the serial part", marked(green, [3, 3]));
     item("limit, 1/(1 − P)", (brush) => stroke(brush, warm, [10, 4]));
     if (!facts.measured.length) return;
-    item("measured", ({ context, ink }) => {
-      context.beginPath();
-      context.arc(17, 10, 4.5, 0, 7);
-      context.fillStyle = warm;
-      context.strokeStyle = ink;
-      context.fill();
-      context.stroke();
-    });
+    item("measured", (brush) => point(brush, 17, 10, warm, 0));
+    const slower = facts.measured.some(([, speedup]) => speedup < 1);
+    if (slower) item("measured, below 1", (brush) => point(brush, 17, 15, warm, -1));
   }
 
   keepKeys(root);

@@ -81,16 +81,8 @@ function paintChart(brush, chart, { parallel, workers }, measured, colors) {
     if (n > most) continue;
     const within = speedup >= 1 && speedup <= most;
     const [edge, inward] = speedup < 1 ? [floor, -1] : [y(most), 1];
-    context.beginPath();
-    if (within) context.arc(x(n), y(speedup), 4.5, 0, 7);
-    else for (const [dx, dy] of [[-5.5, 9], [5.5, 9], [0, 0]]) context.lineTo(x(n) + dx, edge + inward * dy);
-    context.closePath();
-    context.fillStyle = colors[0];
-    context.strokeStyle = ink;
-    context.lineWidth = 1;
-    context.fill();
-    context.stroke();
-    if (within) continue; // or else a triangle points at where it would be
+    point(brush, x(n), within ? y(speedup) : edge, colors[0], within ? 0 : inward);
+    if (within) continue;
     const [side, align] = x(n) > width / 2 ? [-9, "right"] : [9, "left"];
     write(brush, say(speedup), x(n) + side, edge + inward * 9, align, paper);
   }
@@ -119,6 +111,19 @@ function line({ context }, points, color, width, dash) {
   for (const [x, y] of points) context.lineTo(x, y);
   context.stroke();
   context.restore();
+}
+
+// Round: measured. What is off the chart is a triangle, which points there; `inward` is 1 at the top.
+function point({ context, ink }, x, y, color, inward) {
+  context.beginPath();
+  if (!inward) context.arc(x, y, 4.5, 0, 7);
+  else for (const [dx, dy] of [[-5.5, 9], [5.5, 9], [0, 0]]) context.lineTo(x + dx, y + inward * dy);
+  context.closePath();
+  context.fillStyle = color;
+  context.strokeStyle = ink;
+  context.lineWidth = 1;
+  context.fill();
+  context.stroke();
 }
 
 // Square and dashed: calculated.

@@ -261,7 +261,11 @@ def test_measured_points_are_drawn_filled_and_said(browser: Browser) -> None:
         assert 30 < counts[1] < counts[2] < 200
         said = canvas.get_attribute("aria-label") or ""
         assert said.endswith("Measured: 1.50 on 2, 2.10 on 4.")
-        expect(here.get_by_role("list", name="Legend")).to_contain_text("measured")
+        legend = here.get_by_role("list", name="Legend").get_by_role("listitem")
+        expect(legend.last).to_have_text("measured")
+        legend = stand(page, amdahl(measured=[(2, 0.8)])).get_by_role("listitem")
+        expect(legend.last).to_have_text("measured, below 1")  # its triangle, too, has a name
+        assert legend.last.locator("canvas").evaluate(PIXELS, list(VERMILLION)) > 15
 
 
 @pytest.mark.parametrize("width", [1280, 640, 420])
