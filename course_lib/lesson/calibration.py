@@ -7,13 +7,12 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-
-from course_lib.pictures import COLORS, Picture, show
 from course_lib.trace import html_table, room
+
+if TYPE_CHECKING:
+    from course_lib.pictures import Picture
 
 __all__ = ["Guess", "Progress", "came_true", "guesses"]
 
@@ -140,6 +139,11 @@ def came_true(kind: str, answer: Any, measured: Any) -> bool:
 
 def calibration(found: Sequence[Guess]) -> Picture:
     """Draw each prediction over its measurement: hollow, on a logarithmic line; measured is 1."""
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+    from course_lib.pictures import COLORS, show
+
     topics = list(dict.fromkeys(guess.topic for guess in found))
     figure = Figure(figsize=(7.6, 1.5 + 0.32 * (len(found) + len(topics))), layout="constrained")
     axes = figure.add_subplot()

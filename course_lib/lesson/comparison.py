@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.lesson.calibration import came_true
 from course_lib.machine import machine
-from course_lib.pictures import Picture, numbers, quadrant
 from course_lib.trace import ROOMS, WALL, Trace, html_table
 
 if TYPE_CHECKING:
     from course_lib.lesson.predict import Prediction
+    from course_lib.pictures import Picture
 
 __all__ = ["HOW", "Comparison"]
 
@@ -50,6 +50,8 @@ class Comparison:
 
     def picture(self) -> Picture | None:
         """Return the quadrant with all runs, else a line for each predicted number; None without."""
+        from course_lib.pictures import numbers, quadrant
+
         runs = {guess.name: run for guess, run in self.runs}
         guesses: dict[str, tuple[float, float] | str] = {}
         for guess, _ in self.runs:

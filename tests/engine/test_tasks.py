@@ -237,6 +237,12 @@ def test_the_import_loads_nothing_heavy() -> None:
     assert imported("course_lib").isdisjoint(HEAVY)
 
 
+def test_a_check_and_its_workers_load_no_pictures() -> None:
+    loaded = imported("course_lib.lesson.sandbox")
+    assert "course_lib.lesson.exercise" in loaded
+    assert "matplotlib" not in loaded  # half a second, and 30 MB, in each process
+
+
 def test_tasks_and_the_recorder_load_the_standard_library_only() -> None:
     for name in ("course_lib.tasks", "course_lib.record"):
         packages = {module.split(".")[0] for module in imported(name)}
