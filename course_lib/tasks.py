@@ -168,6 +168,11 @@ def number(what: str, value: object, allowed: str, fits: Callable[[float], bool]
     return found
 
 
+def share(what: str, value: object, most: float = 1.0) -> float:
+    """Return a share of a whole as a float; raise if it isn't a number from 0 to `most`."""
+    return number(what, value, f"a share from 0 to {most:g}", lambda found: 0 <= found <= most)
+
+
 def whole(what: str, value: object, least: int, most: int, more: str = "") -> int:
     """Return a whole number, NumPy's too, as an int; raise if it isn't one from least to most."""
     try:

@@ -13,7 +13,7 @@ import traitlets
 
 from course_lib.pictures import COLORS
 from course_lib.scripts import script
-from course_lib.tasks import number, whole
+from course_lib.tasks import number, share, whole
 from course_lib.trace import ROOMS, WALL
 
 __all__ = ["BARS", "Cafe", "cafe"]
@@ -81,7 +81,7 @@ def cafe(
     >>> cafe(baristas=3).settings["atOnce"]
     12
     """
-    brew = number("brew", brew, "a share from 0 to 0.9", lambda share: 0 <= share <= 0.9)
+    brew = share("brew", brew, most=0.9)
     if rate is not None:
         allowed = "0.1 to 2 orders a minute, or None"
         rate = number("rate", rate, allowed, lambda orders: 0.1 <= orders <= 2)

@@ -19,7 +19,7 @@ from functools import cache
 from hashlib import pbkdf2_hmac
 
 from course_lib.simulate import simulate
-from course_lib.tasks import Task, compute, duration, number, whole
+from course_lib.tasks import Task, compute, duration, number, share, whole
 
 __all__ = ["GROUP", "PAGES", "Archive", "archive", "simulated"]
 
@@ -104,9 +104,7 @@ def archive(parallel_fraction: float = 0.9, seconds: float = 0.2) -> Archive:
     >>> archive(0.9).parallel_fraction
     0.9
     """
-    fraction = number(
-        "parallel_fraction", parallel_fraction, "a share from 0 to 1", lambda share: 0 <= share <= 1
-    )
+    fraction = share("parallel_fraction", parallel_fraction)
     if not 0.02 <= duration("seconds", seconds) <= 10:
         raise ValueError(f"seconds must be from 0.02 to 10, not {seconds!r}")
     fingerprints = round(fraction * PAGES)
@@ -135,8 +133,8 @@ def simulated(work: Archive, workers: int, hand_out: float = 0.0) -> float:
         part: 0 or more.
     """
     page, pages = 0.001, work.seals + work.fingerprints
-    share = number("hand_out", hand_out, "a share, 0 or more", lambda share: 0 <= share < math.inf)
-    began = page * (work.seals + share * pages * workers)
+    cost = number("hand_out", hand_out, "a share, 0 or more", lambda found: 0 <= found < math.inf)
+    began = page * (work.seals + cost * pages * workers)
     groups = (min(GROUP, work.fingerprints - n) for n in range(0, work.fingerprints, GROUP))
     rest = (Task(f"{n}", compute(page * many), at=began) for n, many in enumerate(groups))
     tasks = [Task("seals", compute(began)), *rest]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from course_lib.tasks import Step, Task, compute, number, wait, whole
+from course_lib.tasks import Step, Task, compute, number, share, wait, whole
 from course_lib.trace import Trace, html_table
 
 __all__ = ["LENGTH", "MINUTE", "Averages", "Sheet", "averages", "large_order", "little", "orders"]
@@ -67,7 +67,7 @@ def large_order(cups: int = 6, *, brew: float = 0.5) -> list[Task]:
 
 
 def _share(brew: float) -> float:
-    return number("brew", brew, "a share from 0 to 0.9", lambda share: 0 <= share <= 0.9)
+    return share("brew", brew, most=0.9)
 
 
 def _rate(rate: float) -> float:

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from course_lib.simulate import simulate
-from course_lib.tasks import Task, calibrate, compute, digest, duration, number, whole
+from course_lib.tasks import Task, calibrate, compute, digest, duration, share, whole
 
 __all__ = ["Ledger", "ledger"]
 
@@ -103,8 +103,8 @@ def ledger(
     >>> [round(each, 1) for each in ledger(0.25).simulated([1, 2, 16])]
     [1.0, 1.8, 4.0]
     """
-    for what, share in (("held", held), ("copy", copy)):
-        number(what, share, "a share from 0 to 1", lambda found: 0 <= found <= 1)
+    share("held", held)
+    share("copy", copy)
     entries = whole("entries", entries, 1, 10_000)
     if not 0.02 <= duration("seconds", seconds) <= 10:
         raise ValueError(f"seconds must be from 0.02 to 10, not {seconds!r}")
