@@ -7,10 +7,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from subprocess import Popen
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-__all__ = ["Line", "patient", "sent_out"]
+from course_lib.service import answer
+
+__all__ = ["Line", "patient", "sent_out", "told"]
 
 NAP = 0.2  # seconds: an interrupt is only sure to be seen between two naps
 QUIET = 1.0  # seconds without a line, for most experiments end before
@@ -85,7 +89,7 @@ def patient(
     return True
 
 
-def sent_out(act: Callable[[], T], tell: Callable[[], object]) -> T:
+def sent_out(act: Callable[[], T], tell: Callable[[], object] = lambda: None) -> T:
     """Return what a function returns, or raise what it raises, that blocks in a thread of its own."""
     done, found, failed = threading.Event(), [], []
 
@@ -101,3 +105,14 @@ def sent_out(act: Callable[[], T], tell: Callable[[], object]) -> T:
     if failed:
         raise failed[0]
     return found[0]
+
+
+def told(process: Popen[str], line: Line, words: str) -> str:
+    """Return the next line that a helper prints, and tell meanwhile what it does.
+
+    Raises
+    ------
+    RuntimeError
+        If it has ended instead.
+    """
+    return sent_out(partial(answer, process), partial(line.tell, words))

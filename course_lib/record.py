@@ -20,7 +20,7 @@ from collections.abc import Callable, Coroutine, Generator
 from dataclasses import dataclass, field
 from functools import cache
 from types import CoroutineType, TracebackType
-from typing import Any, Self, TypeGuard
+from typing import Any, Self
 
 from course_lib.forks import Alone, end_all
 from course_lib.ready import queued
@@ -175,7 +175,8 @@ class Recorder:
                 await self.await_(step)
             case _:
                 value = self.call(step)
-                self.record.value = await self._stepwise(value) if _awaits(value) else value
+                awaits = isinstance(value, Coroutine)
+                self.record.value = await self._stepwise(value) if awaits else value
 
     def compute(self, step: Compute) -> None:
         """Work in chunks, with a tick after each."""
@@ -197,8 +198,7 @@ class Recorder:
                         begin, core = now, this_core()
                     last = now
                 chunks -= 50
-                if self.stop[0]:
-                    raise Stopped
+                self._go_on()
                 if core != (here := this_core()):
                     spans.append((_ns(begin), _ns(last), kind, core))
                     begin, core = last, here
@@ -282,10 +282,6 @@ class Recorder:
 
 def _ns(seconds: float) -> int:
     return round(seconds * 1e9)
-
-
-def _awaits(value: object) -> TypeGuard[Coroutine[Any, Any, Any]]:
-    return isinstance(value, Coroutine)
 
 
 def told(error: BaseException) -> str:

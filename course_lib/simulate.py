@@ -538,7 +538,8 @@ def _life(index: int, task: Task, tell_apart: bool) -> Life:
         kind = "wait" if isinstance(step, Wait) else "python"
         if isinstance(step, Compute) and tell_apart:
             kind = step.kind
-        length = _ns(step.seconds) if isinstance(step, Compute | Wait) else 0
+        assert isinstance(step, Compute | Wait)  # `simulate` has looked
+        length = _ns(step.seconds)
         if steps and steps[-1][0] == kind != "wait":
             length += steps.pop()[1]
         steps.append((kind, length))

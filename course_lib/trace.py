@@ -288,7 +288,8 @@ class Trace:
     def noise(self) -> str:
         """Say how much of this machine other programs used meanwhile, if that matters."""
         others = self.others / self.makespan if self.makespan > 0 else 0.0
-        usable, left = self.usable_cores or 1.0, (os.cpu_count() or 1) - others
+        usable = self.usable_cores or 1.0
+        left = max(os.cpu_count() or 1, usable) - others  # the run's machine may be a larger one
         if not left < usable - 0.2:
             return ""
         return (
@@ -307,7 +308,8 @@ class Trace:
             return f"Ready, but not running: {ready:.2f} s.{untold}"
         parts = sorted(self.causes.items(), key=lambda part: -part[1])
         said = [f"for {what} {seconds:.2f} s" for what, seconds in parts if round(seconds, 2)]
-        return f"Ready, but not running: {ready:.2f} s. Waiting {', '.join(said)}."
+        waiting = f" Waiting {', '.join(said)}." if said else ""
+        return f"Ready, but not running: {ready:.2f} s.{waiting}"
 
     def __repr__(self) -> str:
         return f"<Trace of {_count(len(self.tasks), 'task')}, {self.model}: {self.numbers}>"

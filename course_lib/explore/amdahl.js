@@ -46,8 +46,7 @@ function render({ model, el }) {
     const head = add(row, "th", {}, { scope: "row" });
     if (change === "now") head.textContent = text;
     else {
-      const press = { type: "button", textContent: text, onclick: () => apply(change) };
-      buttons[change] = add(head, "button", press);
+      buttons[change] = button(head, text, () => apply(change));
     }
     return heads.slice(1).map(() => add(row, "td"));
   });
@@ -56,13 +55,12 @@ function render({ model, el }) {
       "Time and speed-up compare with the program as it is, on one worker. Efficiency is " +
       "the use made of each worker: a changed program's own speed-up, divided by N. A button makes its change.",
   });
-  const keys = add(root, "details");
-  add(keys, "summary", { textContent: "Keys" });
-  add(keys, "p", {
-    textContent:
-      "Tab: to the next control. On a slider, ← →: less, more; Home, End: least, most. " +
-      "With a mouse or a finger: drag the curve; to the right for more workers, up for a larger P.",
-  });
+  unfold(
+    root,
+    "Keys",
+    "Tab: to the next control. On a slider, ← →: less, more; Home, End: least, most. " +
+    "With a mouse or a finger: drag the curve; to the right for more workers, up for a larger P.",
+  );
 
   function set(changed) {
     Object.assign(settings, changed);
@@ -157,13 +155,7 @@ function render({ model, el }) {
 
   function spell() {
     legend.replaceChildren();
-    const item = (text, paint) => {
-      const row = add(legend, "li");
-      const swatch = add(row, "canvas", {}, { "aria-hidden": "true" });
-      swatch.style.width = "34px";
-      paint(brushFor(swatch, 34, 20));
-      row.append(text);
-    };
+    const item = (text, paint) => explain(legend, text, 20, paint);
     const [warm, blue, green] = facts.colors;
     const stroke = (brush, color, dash) => line(brush, [[0, 10], [34, 10]], color, 2, dash);
     const marked = (color, dash) => (brush) => {
@@ -181,15 +173,11 @@ function render({ model, el }) {
 
   keepKeys(root);
   onHold(stage, drag);
-  const anew = () => (spell(), fit()); // outside the page, where it is made, nothing has its colors
-  const size = new ResizeObserver(anew);
-  const theme = new MutationObserver(anew);
   set({});
-  size.observe(root);
-  theme.observe(document.body, { attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
+  const leave = attend(root, () => (spell(), fit()));
   return () => {
     cancelAnimationFrame(waiting);
-    for (const observer of [size, theme]) observer.disconnect();
+    leave();
   };
 }
 

@@ -16,7 +16,7 @@ from course_lib.laws import amdahl as speedup_of
 from course_lib.laws import efficiency
 from course_lib.pictures import COLORS
 from course_lib.scripts import script
-from course_lib.tasks import whole
+from course_lib.tasks import one_of, whole
 
 __all__ = ["Amdahl", "amdahl"]
 
@@ -68,8 +68,7 @@ def amdahl(
     {'parallel': 0.95, 'workers': 16, 'most': 64}
     """
     speedup_of(parallel, 1)  # says what is wrong with it
-    if most not in RANGES:
-        raise ValueError(f"most must be one of {', '.join(map(str, RANGES))}, not {most!r}")
+    one_of("most", most, RANGES)
     count = whole("workers", workers, 1, most)
     points = [_point(pair) for pair in measured]
     if len(points) > POINTS:

@@ -46,8 +46,6 @@ function render({ model, el }) {
   const range = { type: "range", min: 0, step: "any", value: 0 };
   const time = add(root, "input", range, { "aria-label": "time" });
   const buttons = add(root, "div", { className: "controls" });
-  const button = (parent, text, action, className = "") =>
-    add(parent, "button", { type: "button", textContent: text, className, onclick: action });
   button(buttons, "Previous change", () => step(-1));
   const start = button(buttons, "Play", toggle, "play");
   button(buttons, "Next change", () => step(1));
@@ -105,9 +103,7 @@ function render({ model, el }) {
       "that W doesn't know of yet: the longer the run, the less that matters. In flight leaves " +
       "the queue out, and so has minutes of its own: those from an order's begin to its end.",
   });
-  const keys = add(root, "details");
-  add(keys, "summary", { textContent: "Keys" });
-  add(keys, "p", { textContent: HINT });
+  unfold(root, "Keys", HINT);
 
   // A run, with what is needed to draw it.
   function play(chosen) {
@@ -250,20 +246,16 @@ function render({ model, el }) {
     const marks = [["run", "a barista's hands"], ["wait", "brewing"], ["ready", "ready, no barista free"],
       ["taken", "taken, not begun: still in the queue"]];
     for (const [kind, text] of marks) {
-      const item = add(legend, "li");
-      const swatch = add(item, "canvas", {}, { "aria-hidden": "true" });
-      swatch.style.width = "34px";
-      const small = brushFor(swatch, 34, 18);
-      if (kind !== "taken") mark(small, kind, "#767676", 1, 9, 32, kind === "wait" ? 3 : 16);
-      else {
-        small.context.setLineDash([4, 3]);
-        small.context.strokeStyle = "#767676";
-        small.context.strokeRect(1.5, 1.5, 31, 15);
-      }
-      item.append(text);
+      explain(legend, text, 18, (brush) => {
+        if (kind !== "taken") mark(brush, kind, "#767676", 1, 9, 32, kind === "wait" ? 3 : 16);
+        else {
+          brush.context.setLineDash([4, 3]);
+          brush.context.strokeStyle = "#767676";
+          brush.context.strokeRect(1.5, 1.5, 31, 15);
+        }
+      });
     }
-    const item = add(legend, "li");
-    item.append("curve: solid is in flight, hatched on top is the queue");
+    add(legend, "li", { textContent: "curve: solid is in flight, hatched on top is the queue" });
   }
 
   onKeys(root, {
@@ -276,18 +268,12 @@ function render({ model, el }) {
   time.addEventListener("input", () => go(Number(time.value)));
   onHold(stage, (event) => go((pointOn(stage, event).x - place.left) / place.scale));
 
-  const away = new IntersectionObserver((seen) => seen.at(-1).isIntersecting || pause());
-  const anew = () => (spell(), redraw()); // outside the page, where it is made, nothing has its colors
-  const size = new ResizeObserver(anew);
-  const theme = new MutationObserver(anew);
   set({});
-  away.observe(scene);
-  size.observe(root);
-  theme.observe(document.body, { attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
+  const leave = attend(root, () => (spell(), redraw()), scene, pause);
   return () => {
     pause();
     cancelAnimationFrame(waiting);
-    for (const observer of [away, size, theme]) observer.disconnect();
+    leave();
   };
 }
 

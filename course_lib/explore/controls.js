@@ -23,6 +23,10 @@ function add(parent, tag, properties = {}, attributes = {}) {
   return element;
 }
 
+function button(parent, text, onclick, className = "") {
+  return add(parent, "button", { type: "button", textContent: text, className, onclick });
+}
+
 function choose(parent, text, options, value, changed) {
   const label = add(parent, "label", { textContent: `${text} ` });
   const select = add(label, "select", {}, { "aria-label": text });
@@ -54,4 +58,33 @@ function tabulate(parent, caption, heads, className = "") {
   const row = add(element, "tr");
   for (const head of heads) add(row, "th", { textContent: head }, { scope: "col" });
   return element;
+}
+
+// Add what can be unfolded: a title, and a text.
+function unfold(parent, title, text) {
+  const details = add(parent, "details");
+  add(details, "summary", { textContent: title });
+  add(details, "p", { textContent: text });
+}
+
+// Add an entry of a legend: a sample, as `paint` paints it, and what it stands for.
+function explain(legend, text, height, paint) {
+  const item = add(legend, "li");
+  const swatch = add(item, "canvas", {}, { "aria-hidden": "true" });
+  swatch.style.width = "34px";
+  paint(brushFor(swatch, 34, height));
+  item.append(text);
+}
+
+// Call `anew` when an element has another size or the page another theme: outside the page, where an
+// explorer is made, nothing has its colors. Call `leave` when what is watched isn't to be seen any
+// more. Return what ends that.
+function attend(element, anew, watched = element, leave = () => {}) {
+  const size = new ResizeObserver(anew);
+  const theme = new MutationObserver(anew);
+  const away = new IntersectionObserver((seen) => seen.at(-1).isIntersecting || leave());
+  size.observe(element);
+  theme.observe(document.body, { attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
+  away.observe(watched);
+  return () => [size, theme, away].forEach((observer) => observer.disconnect());
 }

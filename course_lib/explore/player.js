@@ -22,18 +22,16 @@ function render({ model, el }) {
   const range = { type: "range", min: 0, max: end, step: "any", value: 0 };
   const time = add(root, "input", range, { "aria-label": "time" });
   const buttons = add(root, "div", { className: "controls" });
-  const button = (text, action, className = "") =>
-    add(buttons, "button", { type: "button", textContent: text, className, onclick: action });
-  button("Previous change", () => step(-1));
-  const start = button("Play", toggle, "play");
-  button("Next change", () => step(1));
+  button(buttons, "Previous change", () => step(-1));
+  const start = button(buttons, "Play", toggle, "play");
+  button(buttons, "Next change", () => step(1));
   const paces = pace.choices.map((one) => [one, spell(one)]);
   choose(buttons, "Speed", paces, speed, (chosen) => (speed = Number(chosen)));
   const ways = ["task", "worker", "core"].map((one) => [one, `by ${one}`]);
   const rows = choose(buttons, "Rows", ways, by, arrange);
-  button("Zoom +", () => zoom(1 / 2));
-  button("Zoom −", () => zoom(2));
-  button("Whole run", () => zoom(Infinity));
+  button(buttons, "Zoom +", () => zoom(1 / 2));
+  button(buttons, "Zoom −", () => zoom(2));
+  button(buttons, "Whole run", () => zoom(Infinity));
   const status = add(root, "div", {}, { role: "status" });
   const numbers = add(status, "p", { className: "numbers" });
   const [now, flight, busy] = ["time", "in flight", "cores busy"].map((text) =>
@@ -43,9 +41,7 @@ function render({ model, el }) {
   const acts = add(status, "p", { className: "doing" });
   const legend = add(root, "ul", {}, { "aria-label": "Legend" });
   add(root, "p", { textContent: `The whole run: ${trace.numbers}` });
-  const keys = add(root, "details");
-  add(keys, "summary", { textContent: "Keys and pointer" });
-  add(keys, "p", { textContent: HELP });
+  unfold(root, "Keys and pointer", HELP);
 
   function describeMoment() {
     const { inFlight, busy: cores } = numbersAt(moment);
@@ -149,11 +145,8 @@ function render({ model, el }) {
     legend.replaceChildren();
     trace.kinds.forEach(([name, text, size], kind) => {
       if (!trace.kind.some((one, at) => one === kind && trace.rows[by][at] >= 0)) return;
-      const item = add(legend, "li");
-      const swatch = add(item, "canvas", {}, { "aria-hidden": "true" });
-      swatch.style.width = "34px";
-      mark(brushFor(swatch, 34, 16), name, "#767676", 1, 8, 32, Math.max(size * 24, 2));
-      item.append(text);
+      const paint = (brush) => mark(brush, name, "#767676", 1, 8, 32, Math.max(size * 24, 2));
+      explain(legend, text, 16, paint);
     });
     redraw();
   }
@@ -194,21 +187,15 @@ function render({ model, el }) {
   };
   stage.addEventListener("wheel", wheel, { passive: false });
 
-  const away = new IntersectionObserver(([entry]) => entry.isIntersecting || pause());
-  const anew = () => arrange(by); // outside the page, where it is made, nothing has its colors
-  const size = new ResizeObserver(anew);
-  const theme = new MutationObserver(anew);
   const asked = () => arrange(model.get("by"));
-  away.observe(stage);
-  size.observe(stage);
-  theme.observe(document.body, { attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
+  const leave = attend(stage, () => arrange(by), stage, pause);
   model.on("change:by", asked);
   arrange(by);
   show();
   return () => {
     pause();
     cancelAnimationFrame(waiting);
-    for (const observer of [away, size, theme]) observer.disconnect();
+    leave();
     model.off("change:by", asked);
   };
 }

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from course_lib.pictures import COLORS, STYLES, describe, lay_out
 from course_lib.scripts import script
+from course_lib.tasks import one_of
 from course_lib.trace import Trace
 
 __all__ = ["Player", "play", "running_numbers"]
@@ -79,9 +80,7 @@ def play(trace: Trace, by: Rows = "worker") -> Player:
     """
     if not isinstance(trace, Trace):
         raise TypeError(f"trace must be a Trace, as run() gives it, not {trace!r}")
-    if by not in get_args(Rows):
-        allowed = ", ".join(map(repr, get_args(Rows)))
-        raise ValueError(f"by must be one of {allowed}, not {by!r}")
+    one_of("by", by, get_args(Rows))
     spans, tasks = _in_order(trace), trace.tasks
     rows, workers = lay_out(trace)
     pairs = zip(spans["task"].tolist(), spans["worker"].tolist(), strict=True)

@@ -18,8 +18,6 @@ function render({ model, el }) {
     { role: "group", "aria-label": "Scheduler game" });
   const top = add(root, "div", { className: "controls" });
   const picker = choose(top, "Level", levels.map(({ title }, at) => [at, title]), 0, (at) => open(Number(at)));
-  const button = (parent, text, action, className = "") =>
-    add(parent, "button", { type: "button", textContent: text, className, onclick: action });
   const next = button(top, "Next level", goOn);
   const story = add(root, "p");
   const fieldset = add(root, "fieldset", { className: "plans" });
@@ -38,9 +36,7 @@ function render({ model, el }) {
   const replay = button(buttons, "Replay", toggle, "replay");
   button(buttons, "Hint", hint);
   const attack = button(buttons, "Let the adversary try", adversary);
-  const keys = add(root, "details");
-  add(keys, "summary", { textContent: "Keys" });
-  add(keys, "p", { textContent: HELP });
+  unfold(root, "Keys", HELP);
   let threads = []; // what can change of each card
 
   // A level, from its first turn.
@@ -270,11 +266,7 @@ function render({ model, el }) {
     if (level.waits) all.push(["wait", "waits", 3]);
     if (level.locks.length) all.push(["held", "waits for a lock", 3]);
     for (const [kind, text, height] of all) {
-      const item = add(legend, "li");
-      const swatch = add(item, "canvas", {}, { "aria-hidden": "true" });
-      swatch.style.width = "34px";
-      mark(brushFor(swatch, 34, 18), kind, "#767676", 1, 9, 32, height);
-      item.append(text);
+      explain(legend, text, 18, (brush) => mark(brush, kind, "#767676", 1, 9, 32, height));
     }
     if (level.goal === "meet") add(legend, "li", { textContent: "‖ deadline" });
   }
@@ -293,18 +285,12 @@ function render({ model, el }) {
     ArrowRight: redo,
   });
 
-  const away = new IntersectionObserver((seen) => seen.at(-1).isIntersecting || stop());
-  const anew = () => requestAnimationFrame(() => (spell(), draw())); // colors are the page's
-  const size = new ResizeObserver(anew);
-  const theme = new MutationObserver(anew);
   open(0);
-  away.observe(stage);
-  size.observe(root);
-  theme.observe(document.body, { attributeFilter: ["data-jp-theme-name", "data-jp-theme-light"] });
+  const leave = attend(root, () => requestAnimationFrame(() => (spell(), draw())), stage, stop);
   return () => {
     stop();
     cancelAnimationFrame(frame);
-    for (const observer of [away, size, theme]) observer.disconnect();
+    leave();
   };
 }
 

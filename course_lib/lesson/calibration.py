@@ -143,6 +143,7 @@ def calibration(found: Sequence[Guess]) -> Picture:
     from matplotlib.lines import Line2D
 
     from course_lib.pictures import COLORS, show
+    from course_lib.pictures._style import INK
 
     topics = list(dict.fromkeys(guess.topic for guess in found))
     figure = Figure(figsize=(7.6, 1.5 + 0.32 * (len(found) + len(topics))), layout="constrained")
@@ -162,7 +163,7 @@ def calibration(found: Sequence[Guess]) -> Picture:
             labels.append(guess.name)
     reach = max(2.5, 1.3 * max(guess.factor for guess in found))
     axes.set(xscale="log", xlim=(1 / reach, reach), ylim=(len(labels) - 0.4, -0.6))
-    axes.axvline(1, color="#222222", linewidth=1, zorder=1)
+    axes.axvline(1, color=INK, linewidth=1, zorder=1)
     steps = (1.5, 2, 4, 10, 100, 1000)
     sides = [step for step in steps if step < reach and (step != 1.5 or reach < 4)]
     ticks = {1 / step: f"1/{step:g}" for step in sides} | {1.0: "as measured"}
@@ -170,11 +171,11 @@ def calibration(found: Sequence[Guess]) -> Picture:
     axes.set_xticks(list(ticks), list(ticks.values()))
     axes.set_xticks([], minor=True)
     axes.set_yticks(range(len(labels)), labels, parse_math=False)
-    axes.tick_params(labelsize=11, colors="#222222")
+    axes.tick_params(labelsize=11, colors=INK)
     axes.tick_params(axis="y", length=0)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.set_xlabel("← too low          predicted / measured          too high →", size=11)
-    style: dict[str, Any] = {"color": "#222222", "linestyle": "none", "marker": "o"}
+    style: dict[str, Any] = {"color": INK, "linestyle": "none", "marker": "o"}
     hollow = Line2D(
         [], [], markerfacecolor="none", markeredgewidth=2, markersize=10, label="predicted", **style
     )

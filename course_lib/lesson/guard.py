@@ -69,6 +69,7 @@ class Seen:
     ----------
     ended : str
         "returned" · "raised" · "exited" (asked Python to end) · "died" (its process ended) ·
+        "late" (its process wasn't ready in time) · "unfit" (it takes other arguments) ·
         "hung" · "memory" · "processes" · "threads" · "printed" (too long or too much: stopped) ·
         "unsendable" (it couldn't be sent to its process).
     sentence : str
@@ -420,7 +421,8 @@ def _unsendables(function: Any, seen: set[int]) -> list[str]:
     seen.add(id(function))
     code, known = getattr(function, "__code__", None), getattr(function, "__globals__", {})
     used = {name: known[name] for name in _mentioned(code) if name in known}
-    for name, cell in zip(getattr(code, "co_freevars", ()), program_cells(function), strict=False):
+    cells = getattr(function, "__closure__", None) or ()
+    for name, cell in zip(getattr(code, "co_freevars", ()), cells, strict=False):
         with contextlib.suppress(ValueError):
             used[name] = cell.cell_contents
     for name, value in used.items():
@@ -440,11 +442,6 @@ def _mentioned(code: CodeType | None) -> list[str]:
         return []
     inside = [part for part in code.co_consts if isinstance(part, CodeType)]
     return [*code.co_names, *(name for part in inside for name in _mentioned(part))]
-
-
-def program_cells(program: Any) -> tuple[Any, ...]:
-    """Return the cells in which a function keeps what it takes from the function around it."""
-    return getattr(program, "__closure__", None) or ()
 
 
 def _sources(program: Any) -> dict[str, list[str]]:

@@ -164,10 +164,8 @@ class Prediction(anywidget.AnyWidget):
         """
         one_of("how", how, tuple(HOW))
         seen = self._seen(measured)
-        finite = not isinstance(seen, float | list) or all(
-            not isinstance(n, float) or math.isfinite(n)
-            for n in (seen if isinstance(seen, list) else [seen])
-        )
+        parts = seen if isinstance(seen, list) else [seen]
+        finite = all(math.isfinite(part) for part in parts if isinstance(part, float))
         if self.answer is not None and finite:
             self._save(measured=seen)
         return Comparison([(self, measured)], how)

@@ -64,24 +64,21 @@ def play(stage: Stage) -> None:
 
 
 async def _main(stage: Stage) -> None:
-    loop, me = asyncio.get_running_loop(), asyncio.current_task()
+    me = asyncio.current_task()
     assert me is not None
-    stage.when_cancelled(lambda: loop.call_soon_threadsafe(me.cancel))
-    try:
-        async with cluster_for(stage) as address, connected(address) as client:
-            crew = Crew(stage, client)
-            await crew.meet()
-            room = asyncio.Semaphore(crew.room)
-            stage.begin()
-            tasks = [asyncio.create_task(crew.do(n, room)) for n in range(len(stage.tasks))]
-            try:
-                await crew.finished(tasks)
-            finally:
-                stage.end()
-                await crew.leave(tasks)
-                stage.cpu = sum(record.cpu for record in stage.records.values())
-    finally:
-        stage.on_cancel.clear()
+    stage.when_cancelled_in(asyncio.get_running_loop(), me.cancel)
+    async with cluster_for(stage) as address, connected(address) as client:
+        crew = Crew(stage, client)
+        await crew.meet()
+        room = asyncio.Semaphore(crew.room)
+        stage.begin()
+        tasks = [asyncio.create_task(crew.do(n, room)) for n in range(len(stage.tasks))]
+        try:
+            await crew.finished(tasks)
+        finally:
+            stage.end()
+            await crew.leave(tasks)
+            stage.cpu = sum(record.cpu for record in stage.records.values())
 
 
 # This side --------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from course_lib.pictures._style import COLORS, FAINT, FONT, INK, Picture, quiet, show
+from course_lib.pictures._style import COLORS, FAINT, FONT, INK, Picture, name_cores, quiet, show
 
 MARKERS = "osD^v"
 DASHES = ("--", "-.", ":", (0, (8, 3)), (0, (1, 1)), (0, (3, 2, 1, 2, 1, 2)))
@@ -74,15 +74,7 @@ def curves(
             axes.plot(x, y, **_style(kind, names.index(name)), label=f"{name} ({kind})")
     if usable is not None:
         axes.axvline(usable, color=FAINT, linewidth=1.2, linestyle=(0, (2, 2)), zorder=1)
-        axes.annotate(
-            f"{usable:g} usable core{'' if usable == 1 else 's'}",
-            (usable, 1),
-            xytext=(-3, 4),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            fontsize=11,
-            color=FAINT,
-        )
+        name_cores(axes, usable, beside=-3)
     up_to = [float(value) for _, y in every for value in y]
     if level is not None:
         height, name, below = level

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 
 from course_lib.machine import machine
-from course_lib.pictures._style import COLORS, FAINT, FONT, INK, Picture, quiet, show
+from course_lib.pictures._style import COLORS, FAINT, FONT, INK, Picture, name_cores, quiet, show
 from course_lib.trace import ROOMS, WALL, Trace
 
 if TYPE_CHECKING:
@@ -168,17 +168,7 @@ def _rooms(axes: Axes, usable: float) -> None:
             zorder=2.5,
         )
     axes.axvline(usable, color=FAINT, linewidth=1.5, linestyle="--")
-    cores = f"{usable:g} usable core{'' if usable == 1 else 's'}"
-    axes.annotate(
-        cores,
-        (usable, 1),
-        xytext=(0, 4),
-        xycoords=("data", "axes fraction"),
-        textcoords="offset points",
-        ha="center",
-        fontsize=11,
-        color=FAINT,
-    )
+    name_cores(axes, usable, align="center")
 
 
 def _within(point: tuple[float, float], left: float, low: float) -> tuple[float, float]:

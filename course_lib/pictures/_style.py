@@ -75,3 +75,17 @@ def quiet(axes: Axes) -> None:
     """Leave away what isn't read."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=11, colors=INK)
+
+
+def name_cores(axes: Axes, usable: float, beside: int = 0, align: str = "left") -> None:
+    """Write above a line at the usable cores what it stands for."""
+    axes.annotate(
+        f"{usable:g} usable core{'' if usable == 1 else 's'}",
+        (usable, 1),
+        xytext=(beside, 4),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha=align,
+        fontsize=11,
+        color=FAINT,
+    )

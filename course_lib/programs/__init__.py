@@ -1,1 +1,1 @@
-"""Real programs, which the lessons observe: a picture to compute, a web server under load."""
+"""Programs of the lessons: to observe, to measure and to draw; some run in a process of their own."""

@@ -14,15 +14,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import psutil
 
 from course_lib.cgroups import mounts
-from course_lib.patience import Line, sent_out
+from course_lib.patience import Line, told
 from course_lib.programs.coffee import Sheet
-from course_lib.service import answer, helper
+from course_lib.service import helper
 from course_lib.tasks import one_of, whole
 
 __all__ = ["Crowd", "crowd", "crowds"]
@@ -85,8 +84,7 @@ def crowd(model: str, count: int = 10_000) -> Crowd:
     one_of("model", model, MODELS)
     count = whole("count", count, 1, MOST)
     with Line() as line, helper(__name__, model, str(count)) as process:
-        tell = partial(line.tell, f"{count:,} tasks, {model}")
-        found = json.loads(sent_out(partial(answer, process), tell))
+        found = json.loads(told(process, line, f"{count:,} tasks, {model}"))
     return Crowd(model, count, *found)
 
 
@@ -115,17 +113,14 @@ def allowed(root: Path = Path("/")) -> tuple[float, str]:
     limits = [(math.inf, "")]
 
     def limit(path: Path, used: float, each: int, words: str) -> None:
-        try:
-            most = float(path.read_text())
-        except (OSError, ValueError):  # none, or "max"
-            return
+        most = _number(path, math.inf)  # none, or "max"
         limits.append((max(0.0, (most - used) / each / 2), words))
 
     kernel = root / "proc/sys"
     limit(kernel / "kernel/threads-max", 0, 1, "half of the threads that this system may have")
     limit(kernel / "vm/max_map_count", 0, 2, "half of the memory areas that a process may have")
     for _, _, folder in mounts(root):
-        used = _number(folder / "pids.current")
+        used = _number(folder / "pids.current", 0.0)
         limit(folder / "pids.max", used, 1, "half of the threads that this container may have")
     if sys.platform == "linux":
         import resource
@@ -136,11 +131,11 @@ def allowed(root: Path = Path("/")) -> tuple[float, str]:
     return min(limits)
 
 
-def _number(path: Path) -> float:
+def _number(path: Path, otherwise: float) -> float:
     try:
         return float(path.read_text())
     except (OSError, ValueError):
-        return 0.0
+        return otherwise
 
 
 class Watch:

@@ -11,12 +11,11 @@ import json
 import math
 import os
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from course_lib.machine import machine
-from course_lib.patience import Line, sent_out
-from course_lib.service import answer, helper
+from course_lib.patience import Line, told
+from course_lib.service import helper
 from course_lib.tasks import one_of
 from course_lib.trace import WALL, html_table
 
@@ -156,7 +155,6 @@ def grain(kind: str = "compute") -> Grain:
         Line() as line,
         helper(f"{__package__}.handing_out", kind, str(min(workers, 16))) as process,
     ):
-        tell = partial(line.tell, f"tasks that {kind}, of many sizes")
-        found = json.loads(sent_out(partial(answer, process), tell))
+        found = json.loads(told(process, line, f"tasks that {kind}, of many sizes"))
     times = {way: tuple(times) for way, times in found["times"].items()}
     return Grain(kind, tuple(found["sizes"]), times, found["empty"], found["others"])

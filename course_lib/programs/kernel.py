@@ -16,9 +16,9 @@ import time
 from ctypes.util import find_library
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
+from course_lib.programs.parallel_loop import why_not
 from course_lib.service import answer, helper
 from course_lib.tasks import whole
 
@@ -27,13 +27,6 @@ __all__ = ["Launch", "brighter", "launch", "why_not"]
 BLOCK = 32  # threads; on NVIDIA's processors so many take each instruction together
 MOST = 4096
 cuda: Any = None  # Numba's, in the process that launches: an import takes a second
-
-
-def why_not() -> str | None:
-    """Return None if a kernel can run here, at least simulated; else what would make it run."""
-    if find_spec("numba") is None:
-        return "Numba isn't installed here: `pip install numba` adds it, where it has a version for this Python"
-    return None
 
 
 @dataclass(frozen=True)

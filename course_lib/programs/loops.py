@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from course_lib.patience import sent_out
 from course_lib.programs.event_loop import Loop, until
 from course_lib.tasks import one_of, whole
 
@@ -44,11 +45,8 @@ def seconds_a_trip(loop: str = "asyncio", trips: int = 1_500) -> float:
     if (reason := why_not(loop)) is not None:
         raise RuntimeError(reason)
     trips = whole("trips", trips, 1, 1_000_000)
-    found: list[float] = []  # in a thread, for a notebook's own loop is running in this one
-    thread = threading.Thread(target=lambda: found.append(_measured(loop, trips)))
-    thread.start()
-    thread.join()
-    return found[0] / trips
+    # In a thread, for a notebook's own loop is running in this one.
+    return sent_out(partial(_measured, loop, trips)) / trips
 
 
 def _measured(loop: str, trips: int) -> float:

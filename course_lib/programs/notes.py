@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-from pathlib import Path
 
 __all__ = ["note", "notes"]
 
@@ -20,6 +19,6 @@ def note(path: str, line: str) -> None:
 
 def notes(path: str) -> list[str]:
     """Return the lines of such a file; none if nothing was written."""
-    with contextlib.suppress(FileNotFoundError):
-        return Path(path).read_text().splitlines()
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
+        return [line.removesuffix("\n") for line in file]
     return []

@@ -27,12 +27,12 @@ from course_lib.machine import machine
 from course_lib.models import MODELS, run
 from course_lib.models import why_not as why_no_model
 from course_lib.observe import observe
-from course_lib.patience import Line, sent_out
+from course_lib.patience import Line, told
 from course_lib.programs.bare import LOOPS, POOLS, Bare
 from course_lib.programs.coffee import Sheet
 from course_lib.programs.crowd import allowed
 from course_lib.programs.event_loop import run_own
-from course_lib.service import answer, helper
+from course_lib.service import helper
 from course_lib.tasks import Step, Task, compute, one_of, wait
 from course_lib.trace import Trace
 
@@ -115,10 +115,10 @@ def weighed(ratings: Sequence[Rating]) -> list[Rating]:
             for one in ratings
             if one.model not in ("sequential", "simd")
         }
-        found = {}
-        for model, process in asked.items():
-            tell = partial(line.tell, f"{model}: memory")
-            found[model] = float(json.loads(sent_out(partial(answer, process), tell)))
+        found = {
+            model: float(json.loads(told(process, line, f"{model}: memory")))
+            for model, process in asked.items()
+        }
     return [replace(one, memory=found.get(one.model, nan)) for one in ratings]
 
 

@@ -10,14 +10,13 @@ import json
 import math
 import os
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-from course_lib.patience import Line, sent_out
+from course_lib.patience import Line, told
 from course_lib.programs.coffee import Sheet
 from course_lib.programs.crowd import allowed
 from course_lib.programs.many_asks import DELAY
-from course_lib.service import answer, helper, service
+from course_lib.service import helper, service
 from course_lib.tasks import duration, one_of, whole
 
 if TYPE_CHECKING:
@@ -128,8 +127,7 @@ def replies(way: str, connections: int = 8, *, seconds: float = 1.0) -> Replies:
     with Line() as line, helper(*command) as client, service() as port:
         assert client.stdin
         print(port, file=client.stdin, flush=True)
-        tell = partial(line.tell, f"{count:,} connections, {way}")
-        found = json.loads(sent_out(partial(answer, client), tell))
+        found = json.loads(told(client, line, f"{count:,} connections, {way}"))
     found["limit"] = found["limit"] or why
     return Replies(way, wanted, **found)
 

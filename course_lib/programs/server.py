@@ -12,17 +12,16 @@ import json
 import sys
 import time
 from contextlib import ExitStack
-from functools import partial
 from typing import Any
 
 from aiohttp import web
 
 from course_lib.machine import busy_so_far
 from course_lib.models.stage import Stage
-from course_lib.patience import Line, sent_out
+from course_lib.patience import Line, told
 from course_lib.record import Record, Recorder
 from course_lib.service import answer, ended, helper
-from course_lib.tasks import Pace, Task, calibrate, compute, wait
+from course_lib.tasks import Pace, Task, calibrate, compute, number, wait, whole
 from course_lib.trace import Trace
 
 __all__ = ["serve"]
@@ -76,18 +75,14 @@ def serve(workers: int = 1, *, connections: int = 32, seconds: float = 2.0) -> T
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If an argument is none of these.
     RuntimeError
         If the server or the client came to grief.
     """
-    for what, value, most in (
-        ("workers", workers, 64),
-        ("connections", connections, 512),
-        ("seconds", seconds, 60),
-    ):
-        if not 0 < value <= most or (what != "seconds" and not isinstance(value, int)):
-            raise ValueError(f"{what} must be above 0 and at most {most}, not {value!r}")
+    workers = whole("workers", workers, 1, 64)
+    connections = whole("connections", connections, 1, 512)
+    seconds = number("seconds", seconds, "above 0, to 60", lambda given: 0 < given <= 60)
     pace = calibrate()
     with ExitStack() as stack:
         line = stack.enter_context(Line())
@@ -97,30 +92,30 @@ def serve(workers: int = 1, *, connections: int = 32, seconds: float = 2.0) -> T
         load = f"{__package__}.client", str(connections), str(seconds), *map(str, ports)
         client = stack.enter_context(helper(*load))
         began, busy = int(answer(client)), busy_so_far()
-        tell = partial(line.tell, f"{connections} clients ask for {seconds:g} s")
-        clients = float(sent_out(partial(answer, client), tell))  # CPU time: they have finished
+        words = f"{connections} clients ask for {seconds:g} s"
+        clients = float(told(client, line, words))  # their CPU time: they have finished
         busy = busy_so_far() - busy - clients
-        told = []
+        said = []
         for server in servers:
             if server.stdin:
                 server.stdin.close()  # which tells it to end
-            told.append(json.loads(answer(server)))
-    return _trace(told, began, busy)
+            said.append(json.loads(answer(server)))
+    return _trace(said, began, busy)
 
 
-def _trace(told: list[dict[str, Any]], zero: int, busy: float) -> Trace:
+def _trace(said: list[dict[str, Any]], zero: int, busy: float) -> Trace:
     requests = sorted(
         (start, finish, cpu, worker, spans)
-        for worker, one in enumerate(told)
+        for worker, one in enumerate(said)
         for start, finish, cpu, spans in one["requests"]
     )
     tasks, records = [], {}
     for n, (start, finish, cpu, worker, spans) in enumerate(requests):
         tasks.append(Task(f"request {n + 1}", WAIT, COMPUTE, at=(start - zero) / 1e9))
         records[n] = Record(n, worker, start, finish, cpu, [tuple(span) for span in spans])
-    stage = Stage(tuple(tasks), "server", len(told), calibrate(), records=records)
+    stage = Stage(tuple(tasks), "server", len(said), calibrate(), records=records)
     stage.zero, stage.last = zero, max(request[1] for request in requests)
-    stage.cpu, stage.busy = sum(one["cpu"] for one in told), busy
+    stage.cpu, stage.busy = sum(one["cpu"] for one in said), busy
     return stage.trace()
 
 

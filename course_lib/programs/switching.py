@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 
+from course_lib.patience import sent_out
 from course_lib.service import helper
 from course_lib.tasks import one_of, whole
 
@@ -44,11 +45,7 @@ def _coroutines(times: int) -> float:
         await asyncio.gather(player(), player())
         return time.perf_counter() - start
 
-    found: list[float] = []  # on a loop of its own, for a notebook's is running
-    thread = threading.Thread(target=lambda: found.append(asyncio.run(game())))
-    thread.start()
-    thread.join()
-    return found[0]
+    return sent_out(lambda: asyncio.run(game()))  # in a thread, for a notebook's loop runs in this
 
 
 def _threads(times: int) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from typing import Any, ClassVar
@@ -9,7 +11,7 @@ from typing import Any, ClassVar
 import pytest
 
 from course_lib import Task, patience, run, wait
-from course_lib.patience import Line, patient, sent_out
+from course_lib.patience import Line, patient, sent_out, told
 from course_lib.programs.server import serve
 
 
@@ -91,9 +93,20 @@ def test_who_waits_patiently_gets_what_came_of_it() -> None:
     told: list[int] = []
     assert not patient(threading.Event(), 0.5, lambda: told.append(1))
     assert told
-    assert sent_out(lambda: 7, lambda: None) == 7
+    assert sent_out(lambda: 7) == 7
     with pytest.raises(ZeroDivisionError):
-        sent_out(lambda: 1 / 0, lambda: None)
+        sent_out(lambda: 1 / 0)
+
+
+def test_a_helper_tells_what_it_found_or_that_it_has_ended() -> None:
+    found, nothing = ("-c", "print(7)"), ("-c", "pass")
+    for command, line in ((found, "7\n"), (nothing, "")):
+        with subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True) as one:
+            if line:
+                assert told(one, Line(), "counting") == line
+            else:
+                with pytest.raises(RuntimeError, match="ended early"):
+                    told(one, Line(), "counting")
 
 
 def test_outside_a_notebook_there_is_none(capsys: Any) -> None:

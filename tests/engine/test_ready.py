@@ -59,6 +59,11 @@ def test_the_sentence_names_the_greatest_first_and_none_that_is_nothing() -> Non
     assert "this system doesn't tell" in made().why_ready
 
 
+def test_causes_too_short_to_be_told_are_not() -> None:
+    trace = made(causes={CORE: 0.003, QUOTA: 0.0, GIL: 0.003})
+    assert trace.why_ready == "Ready, but not running: 0.30 s."
+
+
 def test_nothing_is_said_where_nothing_was_ready() -> None:
     trace = Trace.build([("A", 0, 0, 1, 1)], [], cpu=1.0, end=1.0, model="made", causes={CORE: 0.0})
     assert trace.why_ready == ""

@@ -219,3 +219,13 @@ def test_what_other_programs_took_is_said_if_it_matters(
     assert ("Other programs" in trace.noise) == said
     pinned = Trace.build(rows, [], cpu=1.0, end=1.0, model="made", usable_cores=1.0, others=1.0)
     assert pinned.noise == ""  # they had the other core
+
+
+def test_a_machine_with_more_cores_than_this_one_has_no_others_for_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    rows = [("A", 0.0, 0.0, 1.0, 1.0)]
+    facts: dict[str, Any] = {"cpu": 1.0, "end": 1.0, "model": "made", "usable_cores": 32.0}
+    assert Trace.build(rows, [], **facts, others=0.0).noise == ""
+    assert "2.00 of 32 were left" in Trace.build(rows, [], **facts, others=30.0).noise

@@ -558,6 +558,49 @@ def test_a_busy_machine_decides_nothing(monkeypatch: pytest.MonkeyPatch, saved: 
     assert saved == {}
 
 
+#: What nobody expects that a program does with what it gets; and what is said.
+ODD = {
+    "08_amdahl/shrink": (
+        (
+            "def program(load, pack, check, join, workers):\n    for hour in load():\n"
+            "        join(check(pack(hour)), b'')\n    return b''\n"
+        ),
+        "Only 1 of 12 hours",
+    ),
+    "09_beyond_amdahl/seldom": (
+        "def program(book):\n    book.add(book.price(3 / 1))\n",
+        "item must be a whole number, not 3.0",
+    ),
+    "07_misconceptions/count": (
+        "def program(tally):\n    tally.value = 1.0\n",
+        "value must be a whole number, not 1.0",
+    ),
+    "07_misconceptions/seats": (
+        "def program(seats, buyers):\n    seats.sell('')\n",
+        "You sell without looking",
+    ),
+    "06_models/mixed": (
+        "def program(fetch, crunch):\n    crunch('')\n",
+        "There is no event loop of ours",
+    ),
+    "10_history/transfers": (
+        (
+            "def program(accounts, transfers):\n    for one in accounts.values():\n"
+            "        one.balance += 0.5\n"
+        ),
+        "balance must be a whole number",
+    ),
+}
+
+
+@pytest.mark.parametrize("key", ODD)
+def test_a_check_judges_whatever_a_program_does_with_what_it_gets(key: str) -> None:
+    code, said = ODD[key]
+    verdict = check(key, written(code))
+    assert verdict.passed is False
+    assert said in text_of(verdict)
+
+
 # The verdict ------------------------------------------------------------------------------------------
 
 

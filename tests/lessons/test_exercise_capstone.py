@@ -101,7 +101,7 @@ WELL = {
     "calm": True,
     "in_hand": 48,
 }
-STOPPED = {"took": 0.2, "prompt": 2.0, "presses": 1, "after": 0, "broken": 0, "raised": ""}
+STOPPED = {"took": 0.2, "prompt": 2.0, "presses": 1, "after": 0, "broken": 0}
 OTHERWISE: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({"made": 0, "right": 0, "saved": 0}, "No thumbnail was made"),
     "from an earlier run": ({"made": 1}, "What an earlier run has made doesn't count"),

@@ -101,6 +101,17 @@ def test_a_round_trip_takes_some_time_on_each_loop(loop: str) -> None:
     assert 1e-6 < loops.seconds_a_trip(loop, 200) < 0.1
 
 
+def test_what_goes_wrong_between_two_flows_is_what_the_learner_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_more() -> None:
+        raise OSError("too many open files")
+
+    monkeypatch.setattr("socket.socketpair", no_more)
+    with pytest.raises(OSError, match="too many open files"):
+        loops.seconds_a_trip("own", 10)
+
+
 def test_without_uvloop_it_is_said_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loops, "find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match="pip install uvloop"):
@@ -130,7 +141,7 @@ def test_a_graphics_processors_time_is_told() -> None:
 def test_without_numba_no_kernel_is_launched(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValueError, match="elements must be 1 to 4,096"):
         kernel.launch(0)
-    monkeypatch.setattr(kernel, "find_spec", lambda name: None)
+    monkeypatch.setattr(parallel_loop, "find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match="pip install numba"):
         kernel.launch(10)
 

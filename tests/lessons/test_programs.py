@@ -19,6 +19,7 @@ from course_lib.programs import luck, parallel_loop
 from course_lib.programs.blas import multiply
 from course_lib.programs.crowd import Watch, allowed, crowd, crowds
 from course_lib.programs.mandelbrot import HEIGHT, STEPS, WIDTH, mandelbrot, paint, strips
+from course_lib.programs.notes import note, notes
 from course_lib.programs.pipeline import pipeline
 from course_lib.programs.server import serve
 from course_lib.programs.simd import FUNCTIONS, switchable, vectors
@@ -81,6 +82,7 @@ def test_the_server_under_load(workers: int) -> None:
         {"workers": -1},
         {"workers": 65},
         {"workers": 1.5},
+        {"workers": "2"},
         {"connections": 0},
         {"connections": 10**6},
         {"seconds": 0},
@@ -89,7 +91,8 @@ def test_the_server_under_load(workers: int) -> None:
     ],
 )
 def test_bad_arguments_start_nothing(arguments: Any) -> None:
-    with pytest.raises(ValueError, match=next(iter(arguments))):
+    wrong = TypeError if arguments.get("workers") in (1.5, "2") else ValueError
+    with pytest.raises(wrong, match=next(iter(arguments))):
         serve(**arguments)
 
 
@@ -358,3 +361,14 @@ def test_an_interrupted_race_ends_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(KeyboardInterrupt):
         race({"one": way})
     assert len(steps) < 1000
+
+
+# Notes ------------------------------------------------------------------------------------------------
+
+
+def test_a_note_stays_one_line_whatever_its_letters(tmp_path: Path) -> None:
+    path = str(tmp_path / "notes")
+    assert notes(path) == []
+    for line in ("é", "one\u2028line", ""):
+        note(path, line)
+    assert notes(path) == ["é", "one\u2028line", ""]

@@ -91,7 +91,7 @@ class Curve:
 
 def done(folder: Path) -> list[Did]:
     """Return what was written down."""
-    rows = (line.split() for line in notes(str(folder / "steps")))
+    rows = (line.split(" ") for line in notes(str(folder / "steps")))  # an hour may be empty
     return [Did(step, hour, int(start), int(stop)) for step, hour, start, stop in rows]
 
 

@@ -31,10 +31,10 @@ class Seats:
 
     def sold(self) -> list[str]:
         """Return who has bought a seat."""
-        rows = (line.split(maxsplit=1) for line in notes(self.path))
-        return [rest for what, rest in rows if what == "sold"]
+        rows = (line.partition(" ") for line in notes(self.path))
+        return [rest for what, _, rest in rows if what == "sold"]
 
     def looked(self) -> list[str]:
         """Return who looked how many are left: process and thread."""
-        rows = (line.split(maxsplit=1) for line in notes(self.path))
-        return [rest for what, rest in rows if what == "looked"]
+        rows = (line.partition(" ") for line in notes(self.path))
+        return [rest for what, _, rest in rows if what == "looked"]

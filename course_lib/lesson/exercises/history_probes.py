@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from course_lib.lesson.exercises.probes import MOST
 from course_lib.programs.notes import note, notes
 from course_lib.record import clock
+from course_lib.tasks import whole
 
 __all__ = ["Account", "Update", "updates"]
 
@@ -49,7 +51,7 @@ class Account:
 
     @balance.setter
     def balance(self, value: int) -> None:
-        thread = threading.get_ident()
+        value, thread = whole("balance", value, -MOST, MOST), threading.get_ident()
         start = self._begun.pop(thread, clock())
         self._balance = value
         note(self.path, f"{start} {clock()} {self.name} {value} {os.getpid()}/{thread}")

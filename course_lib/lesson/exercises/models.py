@@ -8,8 +8,14 @@ from pathlib import Path
 
 from course_lib.lesson.exercise import Exercise, Finding, Row
 from course_lib.lesson.exercises import quadrant
-from course_lib.lesson.exercises.models_probes import Crunch, Crunched, Listen, Owned
-from course_lib.lesson.exercises.probes import Fetch, Served, advise_early, most_at_once
+from course_lib.lesson.exercises.models_probes import Crunch, Crunched, Listen
+from course_lib.lesson.exercises.probes import (
+    Fetch,
+    Served,
+    Tally,
+    advise_early,
+    most_at_once,
+)
 from course_lib.lesson.guard import Limits, Seen
 from course_lib.machine import machine
 from course_lib.tasks import calibrate
@@ -224,7 +230,7 @@ MIXED = Exercise(
     ),
     judge=_judge_mixed,
     arguments=("fetch", "crunch"),
-    make=lambda folder: parts(folder),
+    make=parts,
     limits=Limits(seconds=20.0),  # on a busy machine, a pool's start alone may take seconds
     heartbeat=True,
 )
@@ -235,15 +241,16 @@ PASSES = 40
 SEVERAL = 2.5  # passes at once; four doors, each with a pass after the other, reach nearly four
 
 
-def doors(folder: Path) -> tuple[Fetch, Owned]:
+def doors(folder: Path) -> tuple[Fetch, Tally]:
     """Return the `enter` and the `tally` that the program is given."""
-    return Fetch(folder / "entered"), Owned(folder / "tally")
+    return Fetch(folder / "entered"), Tally(folder / "tally")
 
 
 def _judge_owner(seen: Seen, folder: Path) -> Finding:
     enter, tally = doors(folder)
-    done, owners = enter.done(), len(tally.owners())
-    written = [value for value, *_ in tally.done()]
+    done, counts = enter.done(), tally.done()
+    written = [value for value, *_ in counts]
+    owners = len({(process, thread) for _, process, thread in counts})
     counted = written[-1] if written else 0
     steps = written == list(range(1, PASSES + 1)) or owners > 1
     at_once = quadrant.overlap([(start, stop) for start, stop, _ in done])
@@ -312,7 +319,7 @@ OWNER = Exercise(
     ),
     judge=_judge_owner,
     arguments=("enter", "tally"),
-    make=lambda folder: doors(folder),
+    make=doors,
     limits=Limits(seconds=8.0),
 )
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
 
-from course_lib.lesson.exercises.probes import Serve, Tally, blocking
+from course_lib.lesson.exercises.probes import Serve, blocking
 from course_lib.programs.notes import note, notes
 from course_lib.record import clock
 from course_lib.tasks import spin
 
-__all__ = ["Crunch", "Crunched", "Listen", "Owned"]
+__all__ = ["Crunch", "Crunched", "Listen"]
 
 LISTEN = 0.08  # seconds
 
@@ -57,7 +56,7 @@ class Crunch:
         start, cpu, kind = clock(), time.thread_time_ns(), blocking()
         found = spin(self.rounds)
         cpu = time.thread_time_ns() - cpu
-        word = str(page).replace(" ", "_")
+        word = "_".join(str(page).split()) or "_"
         note(self.path, f"{start} {clock()} {cpu} {kind} {os.getpid()} {word}")
         return found
 
@@ -68,21 +67,3 @@ class Crunch:
             Crunched(int(start), int(stop), int(cpu), kind, int(process), word.replace("_", " "))
             for start, stop, cpu, kind, process, word in rows
         ]
-
-
-class Owned(Tally):
-    """The same, and it writes down who has changed it."""
-
-    @property
-    def value(self) -> int:
-        """How much has been counted."""
-        return super().value
-
-    @value.setter
-    def value(self, value: int) -> None:
-        note(f"{self.path}.owners", f"{os.getpid()}/{threading.get_ident()}")
-        Tally.value.__set__(self, value)  # type: ignore[attr-defined]
-
-    def owners(self) -> set[str]:
-        """Return the threads that have changed it."""
-        return set(notes(f"{self.path}.owners"))

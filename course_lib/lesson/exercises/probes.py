@@ -11,17 +11,19 @@ import os
 import threading
 import time
 from collections.abc import Coroutine, Iterable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from course_lib.programs.notes import note, notes
 from course_lib.record import clock
-from course_lib.tasks import spin
+from course_lib.tasks import spin, whole
 
-__all__ = ["Fetch", "Serve", "Served", "Station", "Tally", "advise_early", "most_at_once"]
+__all__ = ["MOST", "Fetch", "Serve", "Served", "Station", "Tally", "advise_early", "most_at_once"]
 
 WAIT = 0.1  # seconds
 MOMENT = 0.0005  # seconds
+MOST = 10**15  # no number that is written down is larger
 HANDS = 30_000  # rounds of computing: two milliseconds or so
 
 
@@ -161,7 +163,7 @@ class Tally:
 
     @value.setter
     def value(self, value: int) -> None:
-        self._value = value
+        self._value = value = whole("value", value, -MOST, MOST)
         note(self.path, f"{value} {whose()}")
 
     def done(self) -> list[tuple[int, str, str]]:
@@ -190,11 +192,8 @@ def blocking() -> str:
 
 def most_at_once(starts: Iterable[int], stops: Iterable[int]) -> int:
     """Return how many things were under way at most, by when each started and when each stopped."""
-    count = most = 0
-    for _, change in sorted([*((at, 1) for at in starts), *((at, -1) for at in stops)]):
-        count += change
-        most = max(most, count)
-    return most
+    edges = sorted([*((at, 1) for at in starts), *((at, -1) for at in stops)])
+    return max([0, *accumulate(change for _, change in edges)])
 
 
 def advise_early(late: int, what: str, ways: str = "") -> str:
