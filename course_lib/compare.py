@@ -11,6 +11,8 @@ from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from course_lib.tables import html_table
+
 if TYPE_CHECKING:
     from course_lib.trace import Trace
 
@@ -143,7 +145,6 @@ class Difference:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
         from course_lib.pictures import timelines
-        from course_lib.trace import html_table
 
         picture = timelines({"simulated": self.simulated, "measured": self.measured})
         bundle: dict[str, Any] = picture._repr_mimebundle_()

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from course_lib.hooks import children_cpu, cpu_since
 from course_lib.machine import machine
 from course_lib.speedup import NOISY, Meter, finished
+from course_lib.tables import html_table
 from course_lib.tasks import duration, number, shown, whole
 
 __all__ = ["Scaling", "scaling", "worker_counts"]
@@ -139,8 +140,6 @@ class Scaling:
         return f"<Scaling {said}; {len(self.alone)} rounds{', noisy' * bool(self.noise)}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from course_lib.trace import html_table
-
         rounds = f"{len(self.alone)} round{'s' * (len(self.alone) != 1)}"
         head = ["workers", "seconds", "speed-up", "in single rounds"]
         foot = " ".join(filter(None, (self.noise, self.work)))

@@ -24,6 +24,7 @@ from course_lib.machine import busy_so_far, machine, throttled
 from course_lib.models import run
 from course_lib.observe import observe
 from course_lib.ready import queued, threads
+from course_lib.tables import html_table
 from course_lib.tasks import Task, duration
 
 if TYPE_CHECKING:
@@ -103,8 +104,6 @@ class Speedup:
         return f"<Speedup {self.value:.2f} ({low:.2f} to {high:.2f}), {self.verdict}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        from course_lib.trace import html_table
-
         (_, value), *rows = self.rows()
         table = html_table("the quickest run of each counts", ["speed-up", value], rows)
         doubt = f"<p>{html.escape(_DOUBT)}</p>" if self.verdict == "noisy" else ""

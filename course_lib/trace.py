@@ -8,13 +8,15 @@ from __future__ import annotations
 import html
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from course_lib.tables import html_table
 
 if TYPE_CHECKING:
     from course_lib.pictures import Picture
@@ -342,23 +344,6 @@ class Trace:
         bundle["text/html"] += where + self.table()
         bundle["text/plain"] = repr(self)
         return bundle
-
-
-def html_table(
-    caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], foot: str = ""
-) -> str:
-    """Return a small table that a screen reader can read, too: the first cell names its row."""
-    cells = "".join(f'<th scope="col">{html.escape(word)}</th>' for word in head)
-    body = "".join(
-        f'<tr><th scope="row">{html.escape(row[0])}</th>'
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
-        + "</tr>"
-        for row in rows
-    )
-    if foot:
-        style = 'style="text-align: left"'
-        body += f'<tr><td colspan="{len(head)}" {style}>{html.escape(foot)}</td></tr>'
-    return f"<table><caption>{html.escape(caption)}</caption><tr>{cells}</tr>{body}</table>"
 
 
 def _seconds(value: float) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib.trace import html_table, room
+from course_lib.tables import html_table
+from course_lib.trace import room
 
 if TYPE_CHECKING:
     from course_lib.pictures import Picture

@@ -15,7 +15,7 @@ from course_lib import laws
 from course_lib.pictures import COLORS, Picture, show
 from course_lib.pictures._style import FAINT, FONT, INK, quiet
 from course_lib.speedup import NOISY
-from course_lib.trace import html_table
+from course_lib.tables import html_table
 
 __all__ = ["Pooled", "Result"]
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from course_lib.lesson.calibration import came_true
 from course_lib.machine import machine
-from course_lib.trace import ROOMS, WALL, Trace, html_table
+from course_lib.tables import html_table
+from course_lib.trace import ROOMS, WALL, Trace
 
 if TYPE_CHECKING:
     from course_lib.lesson.predict import Prediction

@@ -15,7 +15,8 @@ from typing import Any
 
 from course_lib.machine import Machine, machine
 from course_lib.speedup import Speedup
-from course_lib.trace import WALL, html_table
+from course_lib.tables import html_table
+from course_lib.trace import WALL
 
 __all__ = ["VERDICTS", "Claim", "Ruling", "Rulings"]
 

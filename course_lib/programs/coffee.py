@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from course_lib.tables import Sheet
 from course_lib.tasks import Step, Task, compute, number, share, wait, whole
-from course_lib.trace import Trace, html_table
+from course_lib.trace import Trace
 
 __all__ = ["LENGTH", "MINUTE", "Averages", "Sheet", "averages", "large_order", "little", "orders"]
 __all__ += ["side_by_side"]
@@ -160,24 +161,6 @@ def averages(trace: Trace, minutes: float) -> Averages:
 
 
 # Tables ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Sheet:
-    """A small table that shows itself."""
-
-    caption: str
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    note: str = ""
-
-    def __repr__(self) -> str:
-        lines = [self.caption, *(" | ".join(row) for row in (self.head, *self.rows)), self.note]
-        return "\n".join(filter(None, lines))
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        page = html_table(self.caption, self.head, self.rows, self.note)
-        return {"text/html": page, "text/plain": repr(self)}
 
 
 def little(trace: Trace, minutes: Sequence[float]) -> Sheet:

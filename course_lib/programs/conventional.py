@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from course_lib.machine import machine
-from course_lib.programs.coffee import Sheet
 from course_lib.programs.ratings import WAITS, Rating
+from course_lib.tables import Sheet
 from course_lib.trace import WALL
 
 __all__ = ["CONVENTIONAL", "beside"]

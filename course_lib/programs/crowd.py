@@ -20,8 +20,8 @@ import psutil
 
 from course_lib.cgroups import mounts
 from course_lib.patience import Line, told
-from course_lib.programs.coffee import Sheet
 from course_lib.service import helper
+from course_lib.tables import Sheet
 from course_lib.tasks import one_of, whole
 
 __all__ = ["Crowd", "crowd", "crowds"]

@@ -19,6 +19,7 @@ from course_lib.laws import amdahl
 from course_lib.machine import machine, spin_check
 from course_lib.programs.gallery import Busy, Gallery, picture, refusals
 from course_lib.simulate import simulate
+from course_lib.tables import html_table
 from course_lib.tasks import Task, compute, wait
 
 __all__ = ["CORES", "IN_HAND", "Costs", "costs", "sample", "workers"]
@@ -114,8 +115,6 @@ class Costs:
         return f" of {usable:g}: others use the rest; measure again when they don't"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from course_lib.trace import html_table
-
         rows = [list(row) for row in self._rows()]
         table = html_table("What filling the gallery costs here", ["what", "measured"], rows)
         return {"text/html": table, "text/plain": repr(self)}

@@ -16,8 +16,9 @@ from typing import Any
 from course_lib.machine import machine
 from course_lib.patience import Line, told
 from course_lib.service import helper
+from course_lib.tables import html_table
 from course_lib.tasks import one_of
-from course_lib.trace import WALL, html_table
+from course_lib.trace import WALL
 
 __all__ = ["GAIN", "Grain", "grain"]
 

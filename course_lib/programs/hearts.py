@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from course_lib.heartbeat import Heart
 from course_lib.pictures._style import COLORS, FONT, Picture, quiet, show
-from course_lib.trace import html_table
+from course_lib.tables import html_table
 
 __all__ = ["Hearts"]
 

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from course_lib.programs.coffee import Sheet
+from course_lib.tables import Sheet
 from course_lib.tasks import one_of
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from course_lib.trace import html_table
+from course_lib.tables import html_table
 
 __all__ = ["STUCK", "Outcomes", "outcomes"]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from course_lib import Task, machine, run
-from course_lib.programs.coffee import Sheet
+from course_lib.tables import Sheet
 from course_lib.tasks import one_of, whole
 from course_lib.trace import WALL, Trace
 

@@ -29,10 +29,10 @@ from course_lib.models import why_not as why_no_model
 from course_lib.observe import observe
 from course_lib.patience import Line, told
 from course_lib.programs.bare import LOOPS, POOLS, Bare
-from course_lib.programs.coffee import Sheet
 from course_lib.programs.crowd import allowed
 from course_lib.programs.event_loop import run_own
 from course_lib.service import helper
+from course_lib.tables import Sheet
 from course_lib.tasks import Step, Task, compute, one_of, wait
 from course_lib.trace import Trace
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from course_lib.patience import Line, told
-from course_lib.programs.coffee import Sheet
 from course_lib.programs.crowd import allowed
 from course_lib.programs.many_asks import DELAY
 from course_lib.service import helper, service
+from course_lib.tables import Sheet
 from course_lib.tasks import duration, one_of, whole
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ import numpy as np
 
 from course_lib.machine import allowed_cpus
 from course_lib.programs import parallel_loop
+from course_lib.tables import html_table
 from course_lib.tasks import whole
-from course_lib.trace import html_table
 
 __all__ = ["OUTCOMES", "Litmus", "litmus", "verdict", "why_not"]
 
