@@ -81,7 +81,10 @@ def _advise_count(done: list[tuple[int, str, str]], threads: int, last: int, tog
         )
     if not together:
         return f"{IN_A_ROW}lose nothing all the same."
-    return "Read, add and write belong together now: whoever is at it, is alone with the number."
+    return (
+        "Nothing was lost in this run. If all threads hold the same lock from before the read until "
+        "after the write, nothing can be, in any order: that is in your text; no run shows it."
+    )
 
 
 COUNT = Exercise(
@@ -156,7 +159,10 @@ def _advise_seats(sold: list[str], threads: int, together: bool) -> str:
         )
     if not together:
         return f"{IN_A_ROW}sell no seat twice all the same."
-    return "Who looks also sells before anybody else can look: no seat is sold twice."
+    return (
+        "No seat was sold twice in this run. If one lock spans the look and the sale, none can be, "
+        "in any order: that is in your text; no run shows it."
+    )
 
 
 SELL = Exercise(

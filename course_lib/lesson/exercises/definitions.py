@@ -122,7 +122,10 @@ def _judge_share(seen: Seen, folder: Path) -> Finding:
 def _advise_share(seen: Seen) -> str:
     alone, parallel = seen.concurrency <= WALL, seen.parallelism > WALL
     if alone and parallel:
-        return "One task in flight, and several cores at work on it: parallel, not concurrent."
+        return (
+            "One task in flight, and several cores at work on it: parallel, not concurrent. (If you "
+            "declared it by `one_task`: is it one for whoever waits for it, of no use in parts?)"
+        )
     if parallel:
         return (
             "Several cores are busy, but with several tasks: parallel, and concurrent as well. If "

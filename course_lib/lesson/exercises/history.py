@@ -82,8 +82,10 @@ def _advise(done: Sequence[Update], most: int, right: int, at_once: float) -> st
         return "No two updates of an account met, and yet a balance is wrong: check the amounts."
     if at_once >= ENOUGH:
         return (
-            "Nothing is lost, nobody waits in a circle, and transfers between other accounts go on "
-            "meanwhile: this is right by design, on any number of cores."
+            "In this run nothing was lost, nobody waited in a circle, and transfers between other "
+            "accounts went on meanwhile. It is right by design, on any number of cores, if each "
+            "account's lock is held from read to write, and all take locks in one order: that is in "
+            "your text; no run shows it."
         )
     if len({update.thread for update in done}) == 1:
         return (

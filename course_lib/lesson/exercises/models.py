@@ -291,7 +291,11 @@ def _advise_owner(passes: int, counted: int, at_once: float, owners: int, steps:
             f"One owner, but only {at_once:.1f} pass at once: who counts also waits at the door. "
             "Let several enter at a time, and tell the owner."
         )
-    return "Several enter at once, and one counts: nothing is shared, so no lock is needed."
+    return (
+        "Several enter at once, and one thread counts: no update can come between another's read "
+        "and write, so no lock is needed. (Coroutines of one loop may share the tally, as long as "
+        "no `await` stands in between.)"
+    )
 
 
 OWNER = Exercise(
