@@ -83,7 +83,7 @@ class Difference:
     def causes(self) -> list[Cause]:
         """What the simulated machine leaves out, the largest first."""
         both = self.simulated, self.measured
-        delay = [min(t.tasks["start"]) - min(t.tasks["arrival"]) for t in both]
+        delay = [first(t.tasks["start"]) - first(t.tasks["arrival"]) for t in both]
         dispatch, ready, work, waits = (
             [amount(t) for t in both] for amount in (idle, waited_for_a_turn, computed, asleep)
         )
@@ -161,6 +161,11 @@ class Difference:
         )
         bundle["text/plain"] = repr(self)
         return bundle
+
+
+def first(moments: Any) -> float:
+    """Return the first of some moments; NaN, which is never, only if there is no other."""
+    return min((moment for moment in moments.tolist() if not math.isnan(moment)), default=math.nan)
 
 
 def idle(trace: Trace) -> float:

@@ -11,10 +11,15 @@ import secrets
 import shutil
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 __all__ = ["Newer", "Unfit", "check", "dump", "parse", "read", "reason", "write"]
+
+
+T = TypeVar("T")
 
 
 class Unfit(ValueError):
@@ -36,7 +41,7 @@ def read(path: Path, schema: Path, version: int) -> Any:
     OSError, Unfit, Newer
         If it can't be read, doesn't fit, or is of a newer version.
     """
-    return parse(path.read_bytes(), schema, version)
+    return parse(_patiently(path.read_bytes), schema, version)
 
 
 def parse(text: bytes, schema: Path, version: int) -> Any:
@@ -48,7 +53,7 @@ def parse(text: bytes, schema: Path, version: int) -> Any:
         If it doesn't fit, or is of a newer version.
     """
     try:
-        content = json.loads(text.decode("utf-8"), parse_constant=_finite, parse_float=_finite)
+        content = json.loads(text.decode("utf-8-sig"), parse_constant=_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise Unfit(f"it isn't JSON ({str(error)[:120]})") from error
     found = content.get("version") if isinstance(content, dict) else None
@@ -62,7 +67,10 @@ def check(content: Any, schema: Path) -> None:
     """Raise Unfit, which says where and why, if the content doesn't fit the schema."""
     from jsonschema.exceptions import best_match
 
-    error = best_match(_validator(schema).iter_errors(content))
+    try:
+        error = best_match(_validator(schema).iter_errors(content))
+    except RecursionError:  # its words would show all of it
+        raise Unfit("it is nested too deeply") from None
     if error is not None:
         raise Unfit(f"at {error.json_path[:120]}: {error.message[:120]}")
 
@@ -70,39 +78,39 @@ def check(content: Any, schema: Path) -> None:
 def write(path: Path, text: str, private: bool = False) -> None:
     """Write a file, whole or not at all; a private one is only for this user to read.
 
-    Others may read it as any new file here, or as the file before it.
+    Others may read it as any new file here, or as the file before it. A link stays one.
 
     Raises
     ------
     OSError
         If it can't be written. What was there is still there.
     """
+    path = Path(os.path.realpath(path))
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f"{path.stem}.{secrets.token_hex(4)}.tmp")
     try:
-        with new.open("x", encoding="utf-8", newline="\n") as file:
-            if private:
-                new.chmod(0o600)
-            elif path.exists():
-                shutil.copymode(path, new)
+        opener = partial(os.open, mode=0o600 if private else 0o666)
+        with open(new, "x", encoding="utf-8", newline="\n", opener=opener) as file:
+            if not private and path.exists():
+                with contextlib.suppress(PermissionError):  # some file systems have no modes
+                    shutil.copymode(path, new)
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        _replace(new, path)
+        _patiently(partial(os.replace, new, path))
     except BaseException:
         with contextlib.suppress(OSError):
             new.unlink()
         raise
 
 
-def _replace(new: Path, path: Path) -> None:
-    """Put a file in another's place; on Windows, wait for who has that open at this moment."""
+def _patiently(act: Callable[[], T]) -> T:
+    """Do something with a file; on Windows, wait for who has it open at this moment."""
     for _ in range(20 if sys.platform == "win32" else 0):
         with contextlib.suppress(PermissionError):
-            os.replace(new, path)
-            return
+            return act()
         time.sleep(0.05)
-    os.replace(new, path)
+    return act()
 
 
 def dump(content: Any) -> str:

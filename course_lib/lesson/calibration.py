@@ -6,6 +6,7 @@ import html
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +92,14 @@ class Progress:
         return bundle
 
 
+def day(moment: str) -> str:
+    """Return the date of a moment, where the learner is."""
+    try:
+        return datetime.fromisoformat(moment).astimezone().date().isoformat()
+    except (ValueError, OverflowError):  # the schema looks at its beginning only
+        return moment[:10]
+
+
 def row(name: str, lesson: dict[str, Any]) -> list[str]:
     """Return a lesson's row of the table."""
     told = list(truths(lesson))
@@ -99,7 +108,7 @@ def row(name: str, lesson: dict[str, Any]) -> list[str]:
     passed = sum(check.get("passed") is True for check in checks)
     return [
         name,
-        *("✓ " + lesson[key][:10] if key in lesson else "–" for key in ("begun", "done")),
+        *("✓ " + day(lesson[key]) if key in lesson else "–" for key in ("begun", "done")),
         str(len(lesson.get("predictions", {}))),
         *(
             f"{part} of {len(whole)}" if whole else "–"

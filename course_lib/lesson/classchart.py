@@ -74,7 +74,7 @@ class Pooled:
             own = [r for r in self.results if (r.usable_cores, r.simulated) == (cores, simulated)]
             best = [result.best for result in own]
             fraction = median(result.parallel_fraction for result in own)
-            law = laws.amdahl(fraction, max(1, cores))
+            law = laws.amdahl(fraction, max(1, int(cores)))  # part of a core takes no worker
             rows.append(
                 [
                     f"{cores:g}",

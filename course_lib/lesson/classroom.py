@@ -79,8 +79,10 @@ def export_results(
         raise ValueError(f"name must be a text that can be written, not {name!r}")
     target = Path(path)
     identity = _identity()
-    if target.is_dir():
+    if target.is_dir() or str(path).endswith(("/", os.sep)):
         target /= f"speedup-{identity}.json"
+    elif target.suffix != ".json" and not target.exists():
+        raise ValueError(f"path must be a folder, or end in .json, not {str(path)!r}")
     try:
         if target.exists():
             files.read(target, SCHEMA, VERSION)  # only a result is replaced

@@ -202,7 +202,7 @@ def _does_not_fit(program: Callable[..., Any], arguments: tuple[str, ...]) -> st
     return ""
 
 
-NOT_RUN = ("unfit", "unsendable")  # ends of a program that never began
+NOT_RUN = ("unfit", "unsendable", "late")  # ends of a program that never began
 MARKS = {True: "✓ Passed", False: "✗ Not yet", None: "– Can't be decided on this machine"}
 CELLS = {True: "✓ reached", False: "✗ not reached", None: "– can't be decided here"}
 EDGES = {True: "#009e73", False: "#d55e00", None: "#0072b2"}

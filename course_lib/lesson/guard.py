@@ -46,8 +46,9 @@ LARGEST = 50_000_000  # bytes of a function and what it refers to
 SHOWN = 2000  # characters of what it printed
 
 CORES = os.cpu_count() or 1
-#: Not by -m: so the main module is empty, and takes the learner's names.
-CHILD = "from course_lib.lesson.sandbox import main; main()"
+#: Not by -m: so the main module is empty, and takes the learner's names. The folder where the learner
+#: is comes last: a file there may be called as a module of Python's is.
+CHILD = "import sys; sys.path.append(sys.path.pop(0)); from course_lib.lesson.sandbox import main; main()"
 
 
 @dataclass(frozen=True)

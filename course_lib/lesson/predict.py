@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,7 +68,11 @@ class Prediction(anywidget.AnyWidget):
         """Keep the first answer, and refuse one that the question doesn't allow."""
         if self._committed is not None or proposal["value"] is None:
             return self._committed
-        return self._checked(proposal["value"])
+        answer, saved = self._checked(proposal["value"]), recall("predictions", self.key) or {}
+        if saved.get("kind") == self.kind:  # another kernel, or an import, may have it by now
+            with contextlib.suppress(traitlets.TraitError):
+                return self._checked(saved["answer"])
+        return answer
 
     def _checked(self, value: Any) -> Any:
         if self.kind == "choice":
@@ -117,6 +122,8 @@ class Prediction(anywidget.AnyWidget):
         entry = {"name": self.name, "kind": self.kind, "unit": self.unit, "answer": self.answer}
         saved = recall("predictions", self.key) or {}
         if any(saved.get(word) != value for word, value in (entry | more).items()):
+            if any(saved.get(word) != entry[word] for word in ("kind", "answer")):
+                saved = {}  # what was measured belongs to another answer
             remember("predictions", self.key, saved | entry | more)
             self.note = trouble() or self._origin
 

@@ -178,7 +178,7 @@ def import_progress(path: str | os.PathLike[str]) -> None:
     before = count(lessons())
     _update(lambda saved: merge(saved, found))
     if kernel.trouble:  # then this kernel at least has it
-        merge(kernel.unsaved, found)
+        merge(kernel.unsaved, without(found, lessons()))
     added = count(lessons()) - before
     say(f"Imported from {source}: {added} of {count(found)} entries; the others were here already.")
 
@@ -239,6 +239,19 @@ def merge(into: Lessons, other: Lessons) -> Lessons:
             else:
                 mine.setdefault(kind, entries)
     return into
+
+
+def without(content: Lessons, known: Lessons) -> Lessons:
+    """Return what of some progress isn't known yet."""
+    new: Lessons = {}
+    for name, lesson in content.items():
+        here = known.get(name, {})
+        new[name] = {key: value for key, value in lesson.items() if key not in (*KINDS, *here)}
+        for kind in KINDS:
+            had = here.get(kind, {})
+            if left := {key: one for key, one in lesson.get(kind, {}).items() if key not in had}:
+                new[name][kind] = left
+    return new
 
 
 def count(content: Lessons) -> int:

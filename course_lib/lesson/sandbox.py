@@ -224,8 +224,9 @@ def _failure(error: BaseException) -> Facts:
         traceback.clear_frames(error.__traceback__)  # what they hold is needed now
     at, frames = error.__traceback__, []
     while at is not None:
-        if not at.tb_frame.f_code.co_filename.startswith(OURS):
-            frames.append((at.tb_frame.f_code.co_filename, at.tb_lineno))
+        name = at.tb_frame.f_code.co_filename
+        if not name.startswith(OURS) and "site-packages" not in name:
+            frames.append((name, at.tb_lineno))
         at = at.tb_next
     file, line = frames[-1] if frames else ("", 0)
     text = "".join(traceback.format_exception(type(error), error, _without_ours(error), limit=-20))

@@ -158,5 +158,5 @@ def _predictions(kept: Progress) -> str:
     picture = calibration(found)
     image = base64.b64encode(picture.png).decode()
     alt = html.escape(picture.alt, quote=True)
-    head = f"<p>The latest {len(found)}, filled as measured, hollow as predicted:</p>"
+    head = f"<p>The last {len(found)}, in the lessons' order: filled as measured, hollow as predicted:</p>"
     return f'{words}{head}<img alt="{alt}" src="data:image/png;base64,{image}">'

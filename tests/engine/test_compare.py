@@ -39,6 +39,14 @@ def test_what_differs_and_by_how_much() -> None:
     assert "took 40% more CPU time" in found._repr_mimebundle_()["text/html"]
 
 
+def test_a_task_that_never_started_is_no_cause() -> None:
+    rows = [("late", 2.0, math.nan, math.nan, 0.0), ("long", 0.0, 0.1, 1.0, 0.0)]
+    spans = [(1, 0, -1, 0.1, 1.0, "wait")]
+    stopped = Trace.build(rows, spans, cpu=0.0, end=1.0, model="sequential", workers=1)
+    found = compare(simulate([Task("late", wait(0.1), at=2), Task("long", wait(1))], 1), stopped)
+    assert all(math.isfinite(cause.seconds) for cause in found.causes)
+
+
 def test_who_disturbed_the_run_is_said_first_and_a_little_of_another_pace_is_no_noise() -> None:
     tasks = [Task("A", compute(0.67)), Task("B", compute(0.67), at=0.5)]
     alike = compare(simulate(tasks, workers=1), made(0.1, 0.2))

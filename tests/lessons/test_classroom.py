@@ -114,6 +114,14 @@ def test_an_export_replaces_an_older_one_and_nothing_else(
     assert export_results(tmp_path / "older.json" / "below.json", budget=0.2) is None
 
 
+def test_what_a_pool_would_not_see_is_not_written(tmp_path: Path) -> None:
+    file = export_results(f"{tmp_path}/class/", budget=0.2)
+    assert file is not None and file.parent == tmp_path / "class"
+    with pytest.raises(ValueError, match=r"end in \.json"):
+        export_results(tmp_path / "class" / "anna")
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
 # Pool -------------------------------------------------------------------------------------------------
 
 
@@ -270,6 +278,22 @@ def test_the_law_is_that_of_the_median_fraction_whatever_the_order(tmp_path: Pat
     made = [classroom._result(GOOD | {"parallel_fraction": p}) for p in (0.5, 0.9, 0.1)]
     laws = {Pooled(tuple(own)).rows()[0][-1] for own in itertools.permutations(made)}
     assert laws == {"1.60"}
+
+
+def test_part_of_a_core_takes_no_worker(tmp_path: Path) -> None:
+    put(tmp_path, "half.json", usable_cores=1.5, workers=[1], speedup=[1.0], best=1.0)
+    (row,) = pool(tmp_path).rows()
+    assert row[-1] == "1.00"
+
+
+def test_what_would_spoil_the_chart_or_its_words_is_left_out(tmp_path: Path) -> None:
+    put(tmp_path, "good.json")
+    put(tmp_path, "tiny.json", usable_cores=1e-300, workers=[1], speedup=[1.0], best=1.0)
+    nested = json.dumps(GOOD | {"name": 0}).replace('"name": 0', f'"name": {"[" * 985 + "]" * 985}')
+    (tmp_path / "nested.json").write_text(nested)
+    found = pool(tmp_path)
+    assert len(found.results) == 1
+    assert len(found.refused) == 2
 
 
 def test_others_may_read_what_a_class_shares_but_not_the_secret(tmp_path: Path) -> None:

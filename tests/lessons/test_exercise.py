@@ -881,6 +881,21 @@ def test_where_a_program_raised_is_told() -> None:
     assert "course_lib" not in seen.details
 
 
+def test_an_error_in_a_library_is_told_at_the_learners_line() -> None:
+    program = written(
+        "import numpy\n\n\ndef program():\n    numpy.linalg.inv(numpy.zeros((2, 2)))\n"
+    )
+    assert "Singular matrix in line 5" in guarded(program).sentence
+
+
+def test_a_file_beside_the_notebook_may_be_called_as_a_module_of_pythons(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "queue.py").write_text("raise RuntimeError('mine, not yours')\n")
+    monkeypatch.chdir(tmp_path)
+    assert guarded(written("def program():\n    return 7\n")).value == 7
+
+
 def test_a_new_process_that_cannot_find_a_function_of_a_cell() -> None:
     seen = guarded(
         written(

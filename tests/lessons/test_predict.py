@@ -41,6 +41,28 @@ def test_an_answer_stays() -> None:
     assert answers == [None, "sequential", "sequential", "sequential"]
 
 
+def test_the_first_answer_stays_whichever_kernel_has_it() -> None:
+    first, second = (predict("race", "Who?", choices=["fast", "slow"]) for _ in range(2))
+    first.commit("fast")
+    first.compare("slow")
+    second.commit("slow")
+    assert second.answer == "fast"
+    entry = recall("predictions", "race: Who?")
+    assert entry and (entry["answer"], entry["measured"]) == ("fast", "slow")
+
+
+def test_what_was_measured_goes_with_the_answer_that_it_was_measured_for() -> None:
+    earlier = predict("race", "How?", choices=["fast", "slow"])
+    earlier.commit("fast")
+    earlier.compare("slow")
+    later = predict("race", "How?", between=(0, 1))
+    later.commit(0.5)
+    assert later.committed
+    entry = recall("predictions", "race: How?")
+    assert entry and entry["answer"] == 0.5
+    assert "measured" not in entry
+
+
 @pytest.mark.parametrize("answer", ["nowhere", "", 1.0, True])
 def test_a_choice_that_is_not_offered_is_refused(answer: Any) -> None:
     guess = predict("loop", "Which room?")

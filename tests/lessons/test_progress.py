@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from course_lib.lesson import (
     recall,
     remember,
 )
-from course_lib.lesson.calibration import guesses
+from course_lib.lesson.calibration import day, guesses
 from course_lib.lesson.progress import Kernel, kernel, lessons, load, place, trouble
 
 NUMBER = {"name": "cores", "kind": "number", "unit": "cores", "answer": 2.0, "measured": 1.0}
@@ -303,6 +304,70 @@ def test_progress_goes_out_and_comes_in_again(
     assert "1 of 2 entries" in capsys.readouterr().out
     export_progress(file)  # its own kind of file may be replaced
     assert load(file) == lessons()
+
+
+def test_an_import_that_could_not_be_saved_replaces_nothing_later(
+    home: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "other.json"
+    remember("answers", "one", {"right": False, "tries": 7})
+    remember("answers", "two", ENTRY)
+    export_progress(file)
+    forget("a lesson")
+    remember("answers", "one", ENTRY)
+    lock = home / "progress.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()  # nothing can be saved
+    import_progress(file)
+    assert trouble()
+    lock.rmdir()
+    remember("answers", "three", ENTRY)
+    assert not trouble()
+    kept = load(place())["a lesson"]["answers"]
+    assert kept == {"one": ENTRY, "two": ENTRY, "three": ENTRY}
+
+
+def test_a_file_that_an_editor_saved_with_a_byte_order_mark_is_read() -> None:
+    remember("answers", "one", ENTRY)
+    place().write_bytes(b"\xef\xbb\xbf" + place().read_bytes())
+    restart()
+    assert recall("answers", "one") == ENTRY
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a right there")
+def test_a_link_to_progress_elsewhere_stays_one(home: Path, tmp_path: Path) -> None:
+    home.mkdir()
+    (tmp_path / "synced").mkdir()
+    place().symlink_to(tmp_path / "synced" / "mine.json")
+    remember("answers", "one", ENTRY)
+    assert place().is_symlink()
+    assert load(tmp_path / "synced" / "mine.json")["a lesson"]["answers"] == {"one": ENTRY}
+
+
+def test_a_file_system_without_modes_keeps_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EPERM, "operation not permitted")
+
+    for name in ("chmod", "fchmod"):
+        monkeypatch.setattr(os, name, refuse, raising=False)
+    remember("answers", "one", ENTRY)
+    remember("answers", "two", ENTRY)
+    assert not trouble()
+    export_progress(place().with_name("mine.json"))
+    export_progress(place().with_name("mine.json"))
+    assert load(place().with_name("mine.json")) == lessons()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="no time zones by the environment")
+def test_a_lesson_was_begun_on_the_learners_day(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "EST+5")
+    time.tzset()
+    try:
+        assert day("2025-03-01T02:00:00+00:00") == "2025-02-28"
+        assert day("2025-03-01 at noon") == "2025-03-01"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(
