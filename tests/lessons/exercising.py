@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from course_lib.lesson.exercise import Verdict
+from course_lib.lesson.exercise import Verdict, check
 
 Saved = dict[str, dict[str, Any]]
 POOL = "from concurrent.futures import ThreadPoolExecutor\n"
@@ -17,6 +17,13 @@ def written(code: str) -> Callable[..., Any]:
     exec(compile(code, "<cell>", "exec"), names)  # noqa: S102 - as a cell is
     program: Callable[..., Any] = names["program"]
     return program
+
+
+def refused(key: str, code: str) -> str:
+    """Have a program checked that must not pass; return what is said."""
+    verdict = check(key, written(code))
+    assert verdict.passed is False
+    return text_of(verdict)
 
 
 def text_of(verdict: Verdict) -> str:

@@ -31,10 +31,12 @@ class Seats:
 
     def sold(self) -> list[str]:
         """Return who has bought a seat."""
-        rows = (line.partition(" ") for line in notes(self.path))
-        return [rest for what, _, rest in rows if what == "sold"]
+        return self._noted("sold")
 
     def looked(self) -> list[str]:
         """Return who looked how many are left: process and thread."""
+        return self._noted("looked")
+
+    def _noted(self, what: str) -> list[str]:
         rows = (line.partition(" ") for line in notes(self.path))
-        return [rest for what, _, rest in rows if what == "looked"]
+        return [rest for kind, _, rest in rows if kind == what]

@@ -9,13 +9,7 @@ from pathlib import Path
 from course_lib.lesson.exercise import Exercise, Finding, Row
 from course_lib.lesson.exercises import quadrant
 from course_lib.lesson.exercises.models_probes import Crunch, Crunched, Listen
-from course_lib.lesson.exercises.probes import (
-    Fetch,
-    Served,
-    Tally,
-    advise_early,
-    most_at_once,
-)
+from course_lib.lesson.exercises.probes import Fetch, Served, Tally, advise_early, most_at_once
 from course_lib.lesson.guard import Limits, Seen
 from course_lib.machine import machine
 from course_lib.tasks import calibrate
